@@ -1,0 +1,47 @@
+"""Shared fixtures. jaxtyping annotations are enforced here, in tests only."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from jaxtyping import install_import_hook
+
+install_import_hook("tubekit", "beartype.beartype").__enter__()
+
+ROOT = Path(__file__).resolve().parents[1]
+ORACLES = Path(os.environ.get("TUBEKIT_ORACLES", ROOT.parent / "shared" / "oracles"))
+MIRROR = Path(os.environ.get("TUBEKIT_MIRROR", ROOT.parent / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def oracle():
+    """``oracle("betti")`` loads recorded reference arrays; tests are skipped where they are absent."""
+    opened: dict[str, np.lib.npyio.NpzFile] = {}
+
+    def load(name: str) -> np.lib.npyio.NpzFile:
+        path = ORACLES / f"{name}.npz"
+        if not path.is_file():
+            pytest.skip(f"recorded reference arrays not found: {path}; set TUBEKIT_ORACLES")
+        return opened.setdefault(name, np.load(path))
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def mirror() -> Path:
+    """Folder with the published data sets; tests are skipped where it is absent."""
+    if not MIRROR.is_dir():
+        pytest.skip(f"data mirror not found: {MIRROR}; set TUBEKIT_MIRROR")
+    return MIRROR
+
+
+@pytest.fixture()
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def _seeded_torch() -> None:
+    torch.manual_seed(0)

@@ -1,0 +1,86 @@
+"""Error helpers: every message says what was expected, what came, and what to do."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+
+def option(name: str, value: Any, allowed: Sequence[Any]) -> None:
+    """Raise ValueError unless ``value`` is one of ``allowed``."""
+    if value not in allowed:
+        listed = ", ".join(map(repr, allowed))
+        raise ValueError(f"{name} must be one of {listed}, got {value!r}; choose one of these")
+
+
+def same_shape(**arrays: Any) -> None:
+    """Raise ValueError unless all arrays have one shape."""
+    shapes = {name: tuple(a.shape) for name, a in arrays.items()}
+    if len(set(shapes.values())) > 1:
+        listed = ", ".join(f"{n} {s}" for n, s in shapes.items())
+        raise ValueError(f"expected equal shapes, got {listed}; crop or resample to one grid")
+
+
+def dimensions(name: str, array: Any, allowed: Sequence[int]) -> None:
+    """Raise ValueError unless ``array.ndim`` is one of ``allowed``."""
+    if array.ndim not in allowed:
+        listed = " or ".join(map(str, allowed))
+        raise ValueError(
+            f"{name} must have {listed} axes, got {array.ndim} in shape {tuple(array.shape)}; "
+            "add or remove axes before the call"
+        )
+
+
+def binary(name: str, array: np.ndarray) -> np.ndarray:
+    """Return a bool array; raise ValueError for values other than 0 and 1 (NaN included)."""
+    array = np.asarray(array)
+    if array.dtype == bool:
+        return array
+    mask = array == 1
+    if not np.all(mask | (array == 0)):
+        found = np.unique(array[~(mask | (array == 0))])[:3]
+        raise ValueError(
+            f"{name} must be binary (False/True or 0/1), got values such as {found.tolist()}; "
+            "threshold probabilities or pick one class, e.g. label == 1"
+        )
+    return mask
+
+
+def spacing(value: Sequence[float] | None, ndim: int) -> tuple[float, ...]:
+    """Return one positive float per axis; ``None`` means unit voxels."""
+    if value is None:
+        return (1.0,) * ndim
+    values = tuple(float(v) for v in value)
+    if len(values) != ndim or not all(np.isfinite(v) and v > 0 for v in values):
+        raise ValueError(
+            f"spacing needs one positive value per axis ({ndim}), got {values}; "
+            "pass millimetres in array order (z, y, x)"
+        )
+    return values
+
+
+def finite(name: str, tensor: torch.Tensor | np.ndarray) -> None:
+    """Raise ValueError when a value is NaN or infinite."""
+    ok = tensor.isfinite() if isinstance(tensor, torch.Tensor) else np.isfinite(tensor)
+    if not bool(ok.all()):
+        bad = int((~ok).sum())
+        raise ValueError(
+            f"{name} must be finite, got {bad} NaN or infinite values of {ok.size if isinstance(ok, np.ndarray) else ok.numel()}; "
+            "look for a diverged training or a division by zero"
+        )
+
+
+def integer_classes(name: str, label: torch.Tensor | np.ndarray, classes: int) -> None:
+    """Raise ValueError unless labels are integers in [0, classes)."""
+    floating = label.dtype.is_floating_point if isinstance(label, torch.Tensor) else label.dtype.kind == "f"
+    if floating:
+        raise ValueError(f"{name} must hold integer classes, got {label.dtype}; round and cast first")
+    size = label.numel() if isinstance(label, torch.Tensor) else label.size
+    if size:
+        low, high = int(label.min()), int(label.max())
+        if low < 0 or high >= classes:
+            raise ValueError(
+                f"{name} must lie in 0..{classes - 1}, got {low}..{high}; "
+                "relabel, or give the network one output channel per class"
+            )
