@@ -8,7 +8,7 @@ import pytest
 import torch
 from jaxtyping import install_import_hook
 
-install_import_hook("tubekit", "beartype.beartype").__enter__()
+install_import_hook("tubekit", "tests.checker.typechecker").__enter__()
 
 ROOT = Path(__file__).resolve().parents[1]
 ORACLES = Path(os.environ.get("TUBEKIT_ORACLES", ROOT.parent / "shared" / "oracles"))

@@ -60,25 +60,25 @@ def spacing(value: Sequence[float] | None, ndim: int) -> tuple[float, ...]:
     return values
 
 
-def finite(name: str, tensor: torch.Tensor | np.ndarray) -> None:
+def finite(name: str, array: torch.Tensor | np.ndarray) -> None:
     """Raise ValueError when a value is NaN or infinite."""
-    ok = tensor.isfinite() if isinstance(tensor, torch.Tensor) else np.isfinite(tensor)
-    if not bool(ok.all()):
-        bad = int((~ok).sum())
+    ok = torch.isfinite(torch.as_tensor(array))
+    if not ok.all():
         raise ValueError(
-            f"{name} must be finite, got {bad} NaN or infinite values of {ok.size if isinstance(ok, np.ndarray) else ok.numel()}; "
-            "look for a diverged training or a division by zero"
+            f"{name} must be finite, got {int((~ok).sum())} NaN or infinite values of "
+            f"{ok.numel()}; look for a diverged training or a division by zero"
         )
 
 
 def integer_classes(name: str, label: torch.Tensor | np.ndarray, classes: int) -> None:
     """Raise ValueError unless labels are integers in [0, classes)."""
-    floating = label.dtype.is_floating_point if isinstance(label, torch.Tensor) else label.dtype.kind == "f"
-    if floating:
-        raise ValueError(f"{name} must hold integer classes, got {label.dtype}; round and cast first")
-    size = label.numel() if isinstance(label, torch.Tensor) else label.size
-    if size:
-        low, high = int(label.min()), int(label.max())
+    labels = torch.as_tensor(label)
+    if labels.is_floating_point() or labels.is_complex():
+        raise ValueError(
+            f"{name} must hold integer classes, got {labels.dtype}; round and cast first"
+        )
+    if labels.numel():
+        low, high = int(labels.min()), int(labels.max())
         if low < 0 or high >= classes:
             raise ValueError(
                 f"{name} must lie in 0..{classes - 1}, got {low}..{high}; "

@@ -1,0 +1,71 @@
+# Two commands: `make book` and `make test`. Each does all the set-up; `make help` lists the rest.
+PROFILE ?= smoke
+PORT ?= 8000
+BIN := .venv/bin
+STAMP := .venv/.installed
+BOOK_OPTIONS := --profile $(PROFILE) $(if $(OFFLINE),--offline) \
+	$(if $(SEED),--seed $(SEED)) $(if $(DEVICE),--device $(DEVICE))
+
+.DEFAULT_GOAL := help
+.PHONY: help book test serve lint data results clean
+
+help:
+	@echo "make book [PROFILE=smoke|laptop|full] [OFFLINE=1] [SEED=n] [DEVICE=cpu|cuda|auto]"
+	@echo "          execute every notebook and build the pages"
+	@echo "make test     lint, types, import layers, all tests"
+	@echo "make serve    show the built book"
+	@echo "make lint     ruff, mypy, import layers"
+	@echo "make data     fetch and verify the data sets"
+	@echo "make results  [PROFILE=laptop] run every training recipe that has no record yet"
+	@echo "make clean    remove the pages and the cached runs"
+
+book: $(STAMP)
+	$(BIN)/tubekit book $(BOOK_OPTIONS)
+
+test: lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not book"
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+serve: $(STAMP)
+	$(BIN)/tubekit serve --port $(PORT)
+
+data: $(STAMP)
+	$(BIN)/tubekit data fetch
+	$(BIN)/tubekit data verify
+
+# Stop and restart at will: a run that has its record is not repeated.
+results: PROFILE := $(if $(filter-out file,$(origin PROFILE)),$(PROFILE),laptop)
+results: $(STAMP)
+	$(BIN)/tubekit run skeleton_recall --profile $(PROFILE) $(if $(DEVICE),--device $(DEVICE))
+
+clean:
+	rm -rf _build .cache/book
+
+ifdef OFFLINE
+# Installs nothing: an environment from an earlier `make book` must be here.
+$(STAMP): FORCE
+	@test -e $(STAMP) || { echo "error: OFFLINE=1 needs an environment in .venv, found none;" \
+	"run 'make book' once with a network" >&2; exit 1; }
+	@test ! constraints.txt -nt $(STAMP) || \
+	echo "note: constraints.txt is newer than .venv; OFFLINE=1 installs nothing" >&2
+.PHONY: FORCE
+else
+$(STAMP): constraints.txt pyproject.toml
+	@set -e; for python in python3.11 python3.12 python3.13 python3 python; do \
+	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    found=$$python; break; fi; done; \
+	  test -n "$$found" || { echo "error: expected Python 3.11 or newer, found none;" \
+	  "install it and run make again" >&2; exit 1; }; \
+	  echo "environment: .venv with $$($$found --version)"; \
+	  test -x $(BIN)/python || $$found -m venv .venv
+	@echo "installing PyTorch (1 of 2)"
+	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt torch
+	@echo "installing everything else (2 of 2)"
+	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[book,test]"
+	@touch $(STAMP)
+endif

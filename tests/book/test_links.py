@@ -1,0 +1,61 @@
+"""Links between pages: the file exists, and so does the place in it. No browser needed."""
+
+from functools import cache
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from bs4 import BeautifulSoup
+
+from .conftest import SITE, built_pages
+
+pytestmark = pytest.mark.book
+
+
+@cache
+def parsed(name: str) -> BeautifulSoup:
+    return BeautifulSoup((SITE / name).read_text(encoding="utf-8"), "lxml")
+
+
+@cache
+def anchors(name: str) -> frozenset[str]:
+    page = parsed(name)
+    named = {tag["name"] for tag in page.find_all("a", attrs={"name": True})}
+    return frozenset({tag["id"] for tag in page.find_all(id=True)} | named)
+
+
+@pytest.mark.parametrize("name", built_pages())
+def test_internal_links_resolve(name: str) -> None:
+    broken = []
+    for tag in parsed(name).find_all("a", href=True):
+        link = urlsplit(tag["href"])
+        if link.scheme or link.netloc or tag["href"] in ("#", ""):
+            continue
+        target = ((SITE / name).parent / unquote(link.path) if link.path else SITE / name).resolve()
+        if not target.is_file():
+            broken.append(f"no file: {tag['href']}")
+            continue
+        below = target.relative_to(SITE.resolve()).as_posix()
+        if (
+            link.fragment
+            and below.endswith(".html")
+            and unquote(link.fragment) not in anchors(below)
+        ):
+            broken.append(f"no place: {tag['href']}")
+    assert broken == []
+
+
+@pytest.mark.parametrize("name", built_pages())
+def test_nothing_is_loaded_from_elsewhere(name: str) -> None:
+    """Not even on a click: scripts, styles, frames and images are local in the source, too."""
+    page = parsed(name)
+    loading = [tag.get("src") for tag in page.find_all(["script", "img", "iframe"], src=True)]
+    loading += [t["href"] for t in page.find_all("link", href=True) if "canonical" not in t["rel"]]
+    assert [url for url in loading if urlsplit(url).netloc] == []
+
+
+def test_plotly_is_stored_once_and_not_loaded_by_default() -> None:
+    assert (SITE / "_static" / "plotly.min.js").is_file()
+    for name in built_pages():
+        tags = parsed(name).find_all("script", src=True)
+        assert not [t["src"] for t in tags if "plotly" in t["src"]], name
+        assert (SITE / name).stat().st_size < 6_000_000, f"{name} is too heavy for a phone"

@@ -1,0 +1,125 @@
+"""Staging and finishing: fresh prose with stored outputs, exact folders, pruned sites."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from tubekit.bookbuild.execute import Run
+from tubekit.bookbuild.layout import BuildError, Layout
+from tubekit.bookbuild.pages import ledger_page, status, table
+from tubekit.bookbuild.site import finish
+from tubekit.bookbuild.stage import add_header, digest, sync, with_outputs
+
+RUN = Run(
+    notebook="00_small",
+    key="0",
+    profile="smoke",
+    seconds=130.0,
+    peak_memory_mb=1234.0,
+    finished="2026-01-02T03:04:05+00:00",
+    passport={
+        "device": "CPU <x>",
+        "commit": "abc",
+        "versions": {"torch": "2.13.0"},
+        "data": [{"name": "toy", "source": "real"}],
+        "verdicts": {},
+    },
+    folder="",
+)
+
+
+def test_outputs_follow_their_cells_and_prose_is_fresh() -> None:
+    parameters = {"tags": ["parameters"]}
+    out = new_output("stream", name="stdout", text="printed")
+    executed = new_notebook(
+        cells=[
+            new_markdown_cell("old prose"),
+            new_code_cell("profile = 'smoke'", metadata=parameters),
+            new_code_cell("profile = 'laptop'", metadata={"tags": ["injected-parameters"]}),
+            new_code_cell("print()", outputs=[out], execution_count=3),
+        ]
+    )
+    fresh = new_notebook(
+        cells=[
+            new_markdown_cell("new prose"),
+            new_markdown_cell("one more"),
+            new_code_cell("profile = 'smoke'", metadata=parameters),
+            new_code_cell("print()"),
+        ]
+    )
+    merged = with_outputs(fresh, executed).cells
+    assert [cell.source for cell in merged] == [
+        "new prose",
+        "one more",
+        "profile = 'smoke'",
+        "profile = 'laptop'",
+        "print()",
+    ]
+    assert merged[-1].outputs[0].text == "printed"
+
+
+def test_header_stands_below_the_title_even_after_a_label(layout: Layout) -> None:
+    notebook = new_notebook(cells=[new_markdown_cell("(ch-x)=\n# Title\n\nText")])
+    add_header(notebook, RUN, layout)
+    lines = notebook.cells[0].source.splitlines()
+    assert lines[:2] == ["(ch-x)=", "# Title"]
+    assert "2 min, 1.2 GB" in notebook.cells[0].source
+    assert "github/tubekit/tubekit/blob/main/notebooks/00_small.ipynb" in notebook.cells[0].source
+    assert lines[-1] == "Text"
+    with pytest.raises(BuildError, match="needs a title"):
+        add_header(new_notebook(cells=[new_markdown_cell("no title")]), RUN, layout)
+
+
+def test_sync_makes_the_folder_exact_and_leaves_equal_files_alone(tmp_path: Path) -> None:
+    sync({"a.md": b"1", "sub/b.md": b"2"}, tmp_path)
+    stamp = (tmp_path / "a.md").stat().st_mtime_ns
+    sync({"a.md": b"1", "c.md": b"3"}, tmp_path)
+    assert {p.name for p in tmp_path.rglob("*") if p.is_file()} == {"a.md", "c.md"}
+    assert (tmp_path / "a.md").stat().st_mtime_ns == stamp
+
+
+def test_digest_depends_on_names_contents_and_borders() -> None:
+    values = [{"a": b"1"}, {"a": b"2"}, {"b": b"1"}, {"a": b"1", "b": b""}, {"a": b"", "b": b"1"}]
+    assert len({digest(value) for value in values}) == len(values)
+
+
+def test_generated_tables_escape_what_they_are_given() -> None:
+    assert "CPU &lt;x&gt;" in status([RUN])
+    row = {
+        "chapter": "c", "table": "T", "row": "<r>", "metric": "m", "paper": "not known",
+        "ours": "1", "data": "d", "seeds": 3, "verdict": "not comparable", "reason": "because",
+        "link": "notebooks/00_small",
+    }  # fmt: skip
+    page = ledger_page([row])
+    assert "&lt;r&gt;" in page
+    assert "1 rows. not comparable: 1." in page
+    assert 'scope="col"' in table(["A"], [["1"]], "label")
+
+
+def test_finish_prunes_mathjax_and_stores_plotly_once(tmp_path: Path) -> None:
+    static = tmp_path / "_static"
+    kept = ["tex-chtml.js", "output/chtml/fonts/woff-v2/x.woff", "input/tex/extensions/ams.js"]
+    for name in [*kept, "tex-svg.js", "sre/mathmaps/en.json"]:
+        path = static / "mathjax" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    options = static / "documentation_options.js"
+    options.write_text("const DOCUMENTATION_OPTIONS = {SHOW_SEARCH_SUMMARY: true,}")
+    finish(tmp_path)
+    left = {p.relative_to(static / "mathjax").as_posix() for p in (static / "mathjax").rglob("*.*")}
+    assert left == set(kept)
+    assert not (static / "mathjax" / "sre").exists()
+    assert (static / "plotly.min.js").stat().st_size > 1_000_000
+    assert 'location.protocol !== "file:"' in options.read_text()
+    options.write_text("renamed")
+    with pytest.raises(ValueError, match="names the option differently"):
+        finish(tmp_path)
+
+
+def test_layout_needs_a_checkout(tmp_path: Path, layout: Layout) -> None:
+    with pytest.raises(BuildError, match="found none; clone the repository"):
+        Layout.of(tmp_path / "elsewhere")
+    with pytest.raises(BuildError, match=r"expected MyST notebooks"):
+        dataclasses.replace(layout, notebooks=tmp_path / "elsewhere").notebook_sources()

@@ -1,0 +1,74 @@
+"""Records and published numbers: written whole, read strictly."""
+
+import os
+
+import pytest
+
+from tests.experiments.factory import record
+from tubekit.experiments import published
+from tubekit.experiments.ledger import rows
+from tubekit.experiments.record import read_record, read_records, write_record, write_text
+from tubekit.experiments.tables import claims_table, result_table
+
+
+def test_a_record_survives_the_disk(tmp_path):
+    made = record(cases={"a": {"dice": 0.8, "hd95": None}})
+    path = write_record(made, tmp_path)
+    assert read_record(path) == made
+    assert read_records("skeleton_recall", "laptop", tmp_path) == [made]
+
+
+@pytest.mark.parametrize("damage", [lambda t: t[: len(t) // 2], lambda t: "", lambda t: "{}"])
+def test_a_record_cut_short_gives_one_clear_error(tmp_path, damage):
+    path = write_record(record(), tmp_path)
+    path.write_text(damage(path.read_text()))
+    with pytest.raises(ValueError, match=r"not a complete record.*delete the file and run"):
+        read_record(path)
+
+
+def test_a_full_disk_keeps_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "a.json"
+    write_text(path, "old")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_text(path, "new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_every_published_cell_and_statement_is_in_the_ledger():
+    printed = published.load("skeleton_recall")
+    cells = sum(
+        len(row) for t in printed.tables.values() for m in t.rows.values() for row in m.values()
+    )
+    lines = rows()
+    assert len(lines) == cells + len(printed.claims)
+    assert all(line["verdict"] and line["reason"] for line in lines)
+
+
+def test_published_numbers_as_printed():
+    printed = published.load("skeleton_recall")
+    assert printed.cell("table-2", "roads", "srl", "betti_error_0") == 4.846
+    assert printed.cell("table-2", "cow", "cldice", "dice") == "out of memory"
+    assert printed.cell("table-2", "roads", "soft_recall", "dice") is None
+    with pytest.raises(ValueError, match="known chapters"):
+        published.load("nothing")
+
+
+def test_result_table_shows_per_cent_and_the_paper():
+    metrics = {"dice": 0.8, "betti_error_0": 5.0}
+    runs = [
+        record(seed=s, method=m, cases={f"c{i}": metrics for i in range(3)})
+        for s in range(3)
+        for m in ("ce_dice", "srl")
+    ]
+    table = result_table(runs, "skeleton_recall", "table-2", "laptop", list(metrics))
+    row = next(r for r in table.rows if (r.method, r.metric) == ("srl", "dice"))
+    assert (row.mean, row.paper, row.seeds, row.units) == (pytest.approx(80.0), 80.99, 3, 3)
+    frame = table.frame("retina", list(metrics))
+    assert frame.loc["+ Skeleton Recall", "Dice (%), paper"] == "80.99"
+    assert "retina" not in claims_table(runs, "skeleton_recall").query("patients == 0").id.to_list()

@@ -1,0 +1,114 @@
+"""The tests of simple voxels against components counted in the 3 x 3 x 3 neighbourhood."""
+
+import numpy as np
+import pytest
+import torch
+
+from tubekit.geometry import components, euler_number
+from tubekit.geometry.simple_points import (
+    CENTRE,
+    CORNERS,
+    FACES,
+    OFFSETS,
+    SUBFIELDS,
+    boolean_simple,
+    end_point,
+    euler_simple,
+)
+
+
+def at(offset: tuple[int, int, int]) -> tuple[int, int, int]:
+    z, y, x = offset
+    return z + 1, y + 1, x + 1
+
+
+def counted_simple(block: np.ndarray) -> bool:
+    """One object component among 26, one background component among 18 that touches a face."""
+    objects, background = block.copy(), ~block
+    objects[1, 1, 1] = background[1, 1, 1] = False
+    for corner in CORNERS:
+        background[at(corner)] = False
+    labels, _ = components(background, 6)
+    return components(objects, 26)[1] == 1 and len({labels[at(f)] for f in FACES} - {0}) == 1
+
+
+def neighbourhood(blocks: np.ndarray) -> dict[tuple[int, int, int], np.ndarray]:
+    return {o: blocks[(slice(None), *at(o))].astype(np.int8) for o in (CENTRE, *OFFSETS)}
+
+
+@pytest.fixture(scope="module")
+def blocks() -> np.ndarray:
+    rng = np.random.default_rng(1)
+    density = rng.choice(np.linspace(0.1, 0.9, 9), size=(6000, 1, 1, 1))
+    random = rng.random((6000, 3, 3, 3)) < density
+    random[:, 1, 1, 1] = True
+    return random
+
+
+@pytest.fixture(scope="module")
+def truth(blocks) -> np.ndarray:
+    return np.array([counted_simple(block) for block in blocks])
+
+
+def test_boolean_is_exact(blocks, truth):
+    assert 1000 < truth.sum() < 5000
+    assert np.array_equal(boolean_simple(neighbourhood(blocks)), truth)
+
+
+def test_boolean_ignores_the_voxel_itself(blocks):
+    emptied = blocks.copy()
+    emptied[:, 1, 1, 1] = False
+    assert np.array_equal(
+        boolean_simple(neighbourhood(emptied)), boolean_simple(neighbourhood(blocks))
+    )
+    assert euler_simple(neighbourhood(emptied)).all()  # nothing is deleted, nothing changes
+
+
+def test_euler_is_necessary_and_not_sufficient(blocks, truth):
+    euler = euler_simple(neighbourhood(blocks))
+    assert euler[truth].all()
+    assert euler[~truth].any()
+
+
+def test_euler_counts_what_deletion_changes(blocks):
+    euler = euler_simple(neighbourhood(blocks[:300]))
+    for block, same in zip(blocks, euler, strict=False):
+        deleted = block.copy()
+        deleted[1, 1, 1] = False
+        assert (euler_number(block) == euler_number(deleted)) == same
+
+
+def test_one_slice_gives_the_simple_pixels_of_an_image():
+    every = ((np.arange(512)[:, None] >> np.arange(9)) & 1).astype(bool).reshape(-1, 3, 3)
+    every = every[every[:, 1, 1]]
+    flat = np.zeros((len(every), 3, 3, 3), dtype=bool)
+    flat[:, 1] = every
+    for pixels, simple in zip(every, boolean_simple(neighbourhood(flat)), strict=True):
+        ring = pixels.copy()
+        ring[1, 1] = False
+        gaps, _ = components(~pixels, 4)
+        faces = {gaps[0, 1], gaps[1, 0], gaps[1, 2], gaps[2, 1]} - {0}
+        assert simple == (components(ring, 8)[1] == 1 and len(faces) == 1)
+
+
+def test_arrays_and_tensors_agree(blocks):
+    arrays = neighbourhood(blocks[:500])
+    tensors = {o: torch.from_numpy(a) for o, a in arrays.items()}
+    for test in (boolean_simple, euler_simple, end_point):
+        assert np.array_equal(test(tensors).numpy(), test(arrays))
+
+
+def test_end_points(blocks):
+    expected = blocks.sum((1, 2, 3)) - 1 <= 1
+    assert np.array_equal(end_point(neighbourhood(blocks)), expected)
+    assert expected.any()
+
+
+def test_subfields_visit_every_voxel_once_and_no_neighbours_together():
+    visits = np.zeros((5, 6, 7), dtype=int)
+    for z, y, x in SUBFIELDS:
+        field = np.zeros_like(visits)
+        field[z::2, y::2, x::2] = 1
+        visits += field
+        assert components(field)[1] == field.sum()
+    assert (visits == 1).all()

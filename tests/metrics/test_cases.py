@@ -1,0 +1,63 @@
+"""A whole case: names, classes, means."""
+
+import numpy as np
+import pytest
+
+from tubekit import metrics
+
+TWO = {"dice": metrics.dice, "recall": metrics.recall}
+
+
+def labels() -> tuple[np.ndarray, np.ndarray]:
+    """Class 1 half found; class 2 called 1; class 3 absent; class 4 invented."""
+    target, pred = np.zeros((5, 8), int), np.zeros((5, 8), int)
+    target[0], pred[0, :4] = 1, 1
+    target[2, :4], pred[2, :4] = 2, 1
+    pred[4, 0] = 4
+    return pred, target
+
+
+def test_binary_cases_use_plain_names():
+    pred, target = (x > 0 for x in labels())
+    result = metrics.evaluate_case(pred, target, spacing=(0.5, 0.5))
+    assert list(result) == list(metrics.DEFAULT_METRICS)
+    for name, metric in metrics.DEFAULT_METRICS.items():
+        assert result[name] == metric(pred, target, spacing=(0.5, 0.5))
+
+
+def test_classes_mean_and_union():
+    result = metrics.evaluate_case(*labels(), metrics=TWO, classes=4)
+    expected = {
+        "dice/1": 2 * 4 / (8 + 8),
+        "dice/2": 0,
+        "dice/3": 1,  # both empty
+        "dice/4": 0,
+        # Class 3 is nowhere and does not count; the invented class 4 does.
+        "dice/mean": (0.5 + 0 + 0) / 3,
+        "dice/union": 2 * 8 / (9 + 12),
+        "recall/1": 0.5,
+        "recall/2": 0,
+        "recall/3": np.nan,
+        "recall/4": np.nan,
+        "recall/mean": 0.25,
+        "recall/union": 8 / 12,
+    }
+    assert list(result) == list(expected)
+    assert result == pytest.approx(expected, nan_ok=True)
+
+
+def test_nothing_anywhere_has_no_mean():
+    empty = np.zeros((4, 4), int)
+    result = metrics.evaluate_case(empty, empty, metrics=TWO, classes=2)
+    assert np.isnan(result["dice/mean"])
+    assert result["dice/union"] == 1
+
+
+def test_errors():
+    pred, target = labels()
+    with pytest.raises(ValueError, match=r"pred must lie in 0\.\.3, got 0\.\.4"):
+        metrics.evaluate_case(pred, target, classes=3)
+    with pytest.raises(ValueError, match="target must hold integer classes"):
+        metrics.evaluate_case(pred, target.astype(float), classes=4)
+    with pytest.raises(ValueError, match="expected equal shapes"):
+        metrics.evaluate_case(pred, target.T, classes=4)

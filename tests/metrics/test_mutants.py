@@ -1,0 +1,168 @@
+"""Bugs of this field, planted on purpose: every one must be caught by a test of this folder."""
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tubekit import metrics
+
+from . import test_cases as cases
+from . import test_centerline as centerline
+from . import test_contract as contract
+from . import test_overlap as overlap
+from . import test_surface as surface
+from . import test_topology as topology
+
+
+def module(name: str) -> Any:
+    return importlib.import_module(f"tubekit.metrics.{name}")
+
+
+PLANTED: list[tuple[str, str, Any, Callable[[], None]]] = []
+
+
+def planted(place: str, name: str, check: Callable[[], None]) -> Callable[[Any], Any]:
+    """Put the function below in the place of ``name``; ``check`` must then fail."""
+
+    def plant(bug: Any) -> Any:
+        PLANTED.append((place, name, bug, check))
+        return bug
+
+    return plant
+
+
+counts = metrics.counts
+distances = metrics.surface_distances
+transform = module("surface_distance").distance_transform
+sizes = module("surface_distance")._element_sizes
+betti_errors, betti_numbers = metrics.betti_errors, module("topology").betti_numbers
+inside = module("centerline")._inside
+
+
+@planted("overlap", "counts", overlap.test_overlap_by_hand)
+def precision_and_recall_swapped(pred, target, *, spacing=None):
+    return counts(target, pred, spacing=spacing)
+
+
+@planted("overlap", "counts", overlap.test_counts)
+def negatives_forgotten(pred, target, *, spacing=None):
+    return counts(pred, target)._replace(true_negative=0)
+
+
+@planted("centerline", "_inside", centerline.test_cldice_by_hand)
+def names_swapped(mask, other, *, empty):
+    """Released: precision and sensitivity bear each other's names; their mean hides it."""
+    return inside(other, mask, empty=empty)
+
+
+@planted("centerline", "_inside", centerline.test_a_thicker_prediction_costs_next_to_nothing)
+def volumes_instead_of_skeletons(mask, other, *, empty):
+    return np.count_nonzero(mask & other) / np.count_nonzero(mask)
+
+
+@planted(
+    "surface_distance", "distance_transform", surface.test_distance_of_two_plates_in_millimetres
+)
+def spacing_reversed(mask, spacing):
+    """(x, y, z) where the array is (z, y, x)."""
+    return transform(mask, spacing[::-1])
+
+
+@planted(
+    "surface_distance", "distance_transform", surface.test_distance_of_two_plates_in_millimetres
+)
+def spacing_ignored(mask, spacing):
+    return transform(mask)
+
+
+@planted("surface_distance", "surface", surface.test_only_the_surface_counts)
+def all_voxels_are_surface(mask):
+    return mask
+
+
+@planted(
+    "surface_distance",
+    "_element_sizes",
+    surface.test_elements_have_the_length_and_area_of_the_shape,
+)
+def element_sizes_in_voxels(spacing):
+    return sizes((1.0,) * len(spacing))
+
+
+@planted("surface", "surface_distances", surface.test_only_the_surface_counts)
+def one_direction_only(pred, target, spacing, *, weighted=False):
+    found = distances(pred, target, spacing, weighted=weighted)
+    return found._replace(target_to_pred=found.pred_to_target)
+
+
+@planted("surface", "surface_distances", surface.test_hd95_definitions_by_hand)
+def directed_lists_merged(pred, target, spacing, *, weighted=False):
+    """Percentiles pooled whatever the definition."""
+    found = distances(pred, target, spacing, weighted=weighted)
+    both = np.concatenate([found.pred_to_target, found.target_to_pred])
+    return found._replace(pred_to_target=both, target_to_pred=both)
+
+
+def _with_empty_as_perfect(metric, perfect):
+    def mutant(pred, target, *, spacing=None):
+        if not pred.any() or not target.any():
+            return perfect
+        return metric(pred, target, spacing=spacing)
+
+    return mutant
+
+
+@pytest.mark.parametrize(
+    ("name", "perfect"),
+    [("hd95", 0.0), ("dice", 1.0), ("cldice", 1.0), ("precision", 1.0), ("nsd", 1.0)],
+)
+def test_an_empty_mask_scored_as_perfect_is_caught(monkeypatch, name: str, perfect: float):
+    """Released: an organ that is absent but predicted scores Dice 1, a missed one HD95 0."""
+    contract.test_empty_masks_follow_the_stated_policy(name)
+    mutant = _with_empty_as_perfect(contract.METRICS[name], perfect)
+    monkeypatch.setitem(contract.METRICS, name, mutant)
+    with pytest.raises(AssertionError):
+        contract.test_empty_masks_follow_the_stated_policy(name)
+
+
+@planted("topology", "betti_numbers", topology.test_connectivity_is_the_foreground_s)
+def face_connectivity_always(mask, connectivity):
+    return betti_numbers(mask, connectivity="face")
+
+
+@planted("topology", "betti_numbers", topology.test_betti_errors_by_hand)
+def loops_not_counted(mask, connectivity):
+    first, *rest = betti_numbers(mask, connectivity=connectivity)
+    return (first, *[0 for _ in rest])
+
+
+@planted("topology", "betti_errors", topology.test_betti_errors_by_hand)
+def sign_reversed(pred, target, **more):
+    return betti_errors(target, pred, **more)
+
+
+@planted("cases", "_present", cases.test_classes_mean_and_union)
+def absent_classes_counted(pred, target, classes):
+    return list(range(1, classes + 1))
+
+
+@planted("cases", "_present", cases.test_classes_mean_and_union)
+def invented_classes_forgiven(pred, target, classes):
+    return [k for k in range(1, classes + 1) if np.any(target == k)]
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "bug", "check"),
+    PLANTED,
+    ids=[f"{place}-{bug.__name__}" for place, _, bug, _ in PLANTED],
+)
+def test_the_bug_is_caught(monkeypatch, place: str, name: str, bug: Any, check: Any):
+    check()  # passes without the bug
+    monkeypatch.setattr(module(place), name, bug)
+    if name in metrics.__all__:  # the checks call it through the package
+        monkeypatch.setattr(metrics, name, bug)
+    with pytest.raises(AssertionError):
+        check()

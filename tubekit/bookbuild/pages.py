@@ -1,0 +1,202 @@
+"""Pages written from what ran: status, claims ledger, data."""
+
+import html
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from tubekit.bookbuild.execute import Run
+from tubekit.bookbuild.layout import Layout
+from tubekit.data.manifest import Manifest, read_manifest
+from tubekit.experiments import ledger
+
+LEDGER_COLUMNS = {
+    "row": "Row",
+    "metric": "Metric",
+    "paper": "Paper",
+    "ours": "Ours",
+    "data": "Our data",
+    "seeds": "Seeds",
+    "verdict": "Verdict",
+    "reason": "Why",
+}
+
+
+def generated(layout: Layout, runs: Sequence[Run]) -> dict[str, str]:
+    """Name and text of each generated page."""
+    return {
+        "status.md": status(runs),
+        "ledger.md": ledger_page(ledger.rows()),
+        "data.md": data_page(layout),
+    }
+
+
+def status(runs: Sequence[Run]) -> str:
+    """What ran when, how long it took, with which versions."""
+    header = ["Notebook", "Profile", "Finished", "Time", "Peak memory", "Device", "Code", "Data"]
+    rows = [
+        [
+            link(f"notebooks/{run.notebook}.html", run.notebook),
+            run.profile,
+            run.finished[:16].replace("T", " ") + " UTC",
+            duration(run.seconds),
+            f"{run.peak_memory_mb:,.0f} MB",
+            html.escape(str(run.passport["device"])),
+            html.escape(str(run.passport["commit"])),
+            html.escape(data_used(run)),
+        ]
+        for run in runs
+    ]
+    versions = {k: v for run in runs for k, v in run.passport["versions"].items()}
+    version_rows = [[html.escape(k), html.escape(str(v))] for k, v in sorted(versions.items())]
+    passports = "\n".join(
+        f"```{{dropdown}} Passport of {run.notebook}\n:name: passport-{run.notebook}\n"
+        f"~~~json\n{json.dumps(run.passport, indent=1)}\n~~~\n```\n"
+        for run in runs
+    )
+    return f"""(status)=
+# Execution status
+
+Every number and figure of the chapters was printed by the runs below. A run is repeated as soon as
+its code, the library, a pinned version, a data manifest, the data present or its parameters change.
+Time and memory include every process the notebook started.
+
+{table(header, rows, "Runs behind the pages")}
+
+## Versions
+
+{table(["Package", "Version"], version_rows, "Main packages of these runs")}
+
+```{{dropdown}} Every installed package
+~~~{{literalinclude}} /_src/constraints.txt
+:language: text
+~~~
+```
+
+## Passports
+
+A passport is what a run wrote about itself. Two of them side by side show why two machines differ.
+
+{passports}"""
+
+
+def ledger_page(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Every published row beside ours, one section a chapter and a table."""
+    counts = Counter(str(row["verdict"]) for row in rows)
+    total = ", ".join(f"{verdict}: {count}" for verdict, count in sorted(counts.items()))
+    parts = [
+        f"""(ledger)=
+# Claims ledger
+
+One line for every row of every published table and for every statement that can be tested. *Paper*
+is the printed value; "not known" means that we could not see it, and we do not guess. *Ours* is the
+mean over seeds, from the committed records. The verdict follows rules that were written before the
+runs: a paired test over cases, at least three seeds, and the same data. Where one of these is
+missing the verdict is "not comparable" and the last column says why.
+
+{len(rows)} rows. {total}.
+"""
+    ]
+    for chapter in dict.fromkeys(str(row["chapter"]) for row in rows):
+        mine = [row for row in rows if row["chapter"] == chapter]
+        page = f"{mine[0]['link']}.html"
+        parts.append(f"## {chapter.replace('_', ' ').capitalize()}\n")
+        parts.append(f"<p>{link(page, 'Read the chapter')}</p>\n")
+        for name in dict.fromkeys(str(row["table"]) for row in mine):
+            lines = [
+                [html.escape(str(row[key])) for key in LEDGER_COLUMNS]
+                for row in mine
+                if row["table"] == name
+            ]
+            parts.append(f"### {name}\n\n{table(LEDGER_COLUMNS.values(), lines, name)}\n")
+    return "\n".join(parts)
+
+
+def data_page(layout: Layout) -> str:
+    """The data sets as their manifests describe them."""
+    manifests = [read_manifest(path) for path in sorted(layout.manifests.glob("*.toml"))]
+    header = ["Name", "Task", "Axes", "Cases (train, val, test)", "Access", "Licence"]
+    rows = []
+    for m in manifests:
+        split = f"{len(m.splits.train)}, {len(m.splits.val)}, {len(m.splits.test)}"
+        licence = (
+            f'<a href="{html.escape(m.licence.url)}">{html.escape(m.licence.name)}</a> '
+            f"({m.licence.checked})"
+        )
+        cells = [
+            m.name,
+            m.task,
+            f"{m.dimensions}-D",
+            split if m.cases else "on your disk",
+            m.access,
+        ]
+        rows.append([*map(html.escape, cells), licence])
+    return f"""(data)=
+# Data sets
+
+Written from the manifests in `data_manifests/`, one TOML file a data set. Each lists every
+file with its SHA-256; a file that differs is refused. Images of one patient never stand on both
+sides of a split. The date beside a licence says when its text was last read. Where a set cannot be
+fetched the chapters show a phantom and say so; `tubekit data list` shows what your machine has.
+
+{table(header, rows, "Data sets")}
+
+{"".join(_data_section(m) for m in manifests)}"""
+
+
+def _data_section(m: Manifest) -> str:
+    sources = "\n".join(
+        f"- <{source.repository or source.url}>"
+        + (f", commit `{source.commit[:12]}`" if source.commit else "")
+        + (f": {source.note}" if source.note else "")
+        for source in m.upstream.values()
+    )
+    classes = ", ".join(
+        f"{value}: {name}" for value, name in zip(m.labels.values, m.labels.names, strict=True)
+    )
+    spacing = m.spacing.note or m.spacing.rule
+    remarks = "\n".join(f"- {remark}" for remark in m.remarks)
+    return f"""(data-{m.name})=
+## {m.title}
+
+`{m.name}`, version {m.version}. {m.citation}
+
+- Stored label values: {classes}
+- Spacing: {spacing}
+- Preprocessing: {m.preprocessing}
+{remarks}
+{f"- How to obtain it: {m.obtain}" if m.obtain else ""}
+
+{"Sources:" if sources else ""}
+
+{sources}
+
+"""
+
+
+def table(header: Iterable[str], rows: Iterable[Sequence[str]], label: str) -> str:
+    """An HTML table that scrolls inside its own box; cells are HTML already."""
+    head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in header)
+    body = "\n".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    title = html.escape(label)
+    return (
+        f'<div class="wide-table" role="region" aria-label="{title}" tabindex="0">\n'
+        f'<table class="table">\n'
+        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>\n</div>"
+    )
+
+
+def link(address: str, text: str) -> str:
+    """An HTML link."""
+    return f'<a class="reference internal" href="{html.escape(address)}">{html.escape(text)}</a>'
+
+
+def duration(seconds: float) -> str:
+    """Seconds below two minutes, else minutes."""
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def data_used(run: Run) -> str:
+    """The run's data sets with their kind, from its passport."""
+    return ", ".join(f"{d['name']} ({d['source']})" for d in run.passport["data"]) or "none"

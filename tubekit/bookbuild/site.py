@@ -1,0 +1,51 @@
+"""Finish a rendered site so that it is complete on a disk without network, and no larger."""
+
+import shutil
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+
+# Of MathJax's 24 MB a page asks for the component, its fonts, and TeX extensions on demand.
+MATHJAX_KEPT = ("tex-chtml.js", "output/chtml/fonts/", "input/tex/extensions/")
+
+
+def finish(site: Path) -> None:
+    """Prune MathJax, add plotly's script once, and keep the search silent on ``file://``."""
+    _prune_mathjax(site / "_static" / "mathjax")
+    # Pages load it on demand, when a reader turns a figure; the theme would load it everywhere.
+    script = files("plotly") / "package_data" / "plotly.min.js"
+    (site / "_static" / "plotly.min.js").write_bytes(script.read_bytes())
+    _search_without_server(site / "_static" / "documentation_options.js")
+    for leftover in _unused(site):
+        leftover.unlink()
+
+
+def _prune_mathjax(folder: Path) -> None:
+    for path in sorted(folder.rglob("*"), reverse=True):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and not name.startswith(MATHJAX_KEPT):
+            path.unlink()
+        elif path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
+
+
+def _search_without_server(options: Path) -> None:
+    """Search results quote the page they found, which browsers forbid between files on a disk."""
+    text = options.read_text(encoding="utf-8")
+    quoted = "SHOW_SEARCH_SUMMARY: true"
+    if quoted not in text:
+        raise ValueError(
+            f"{options}: expected {quoted!r}, found none; this version of Sphinx names the option "
+            "differently"
+        )
+    text = text.replace(quoted, 'SHOW_SEARCH_SUMMARY: location.protocol !== "file:"')
+    options.write_text(text, encoding="utf-8")
+
+
+def _unused(site: Path) -> Iterator[Path]:
+    yield from (site / "_static").rglob("*.map")
+
+
+def clean(build: Path) -> None:
+    """Remove the built site and its sources, not the runs."""
+    shutil.rmtree(build, ignore_errors=True)

@@ -1,0 +1,131 @@
+"""Collect everything the site is made of as one mapping from path to content, and write it."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from tubekit.bookbuild import api, pages
+from tubekit.bookbuild.config import sphinx_configuration
+from tubekit.bookbuild.execute import Run, read
+from tubekit.bookbuild.layout import BuildError, Layout
+
+Files = dict[str, bytes]
+TITLE = re.compile(r"^# .+$", re.M)
+NOT_PAGES = ("results", "_build", "__pycache__")
+
+
+def assemble(layout: Layout, runs: Sequence[Run]) -> Files:
+    """All source files of the site: pages, executed notebooks, generated pages, sources.
+
+    Notebooks keep the path they have in the repository (``notebooks/NN_name``), so that the
+    theme's links to Binder and Colab fit. The library lies under ``_src/tubekit`` for
+    ``literalinclude``, the notebook sources under ``_downloads_src`` for the download links.
+    """
+    files: Files = {}
+    for path in _below(layout.book):
+        if path.relative_to(layout.book).parts[0] not in NOT_PAGES:
+            files[path.relative_to(layout.book).as_posix()] = path.read_bytes()
+    for path in _below(layout.sources):
+        if path.suffix in (".py", ".toml"):
+            name = path.relative_to(layout.sources).as_posix()
+            files[f"_src/tubekit/{name}"] = path.read_bytes()
+    files["_src/constraints.txt"] = layout.pins.read_bytes()
+    for run in runs:
+        source = layout.notebooks / f"{run.notebook}.md"
+        notebook = with_outputs(read(source), run.executed)
+        add_header(notebook, run, layout)
+        files[f"notebooks/{run.notebook}.ipynb"] = nbformat.writes(notebook).encode()
+        for suffix in (".md", ".ipynb"):
+            pair = source.with_suffix(suffix)
+            if pair.is_file():
+                files[f"_downloads_src/{pair.name}"] = pair.read_bytes()
+    for name, text in {**pages.generated(layout, runs), **api.generated(layout)}.items():
+        files[name] = text.encode()
+    files["conf.py"] = sphinx_configuration(layout).encode()
+    return files
+
+
+def with_outputs(fresh: NotebookNode, executed: NotebookNode) -> NotebookNode:
+    """The prose of ``fresh`` with the outputs of ``executed``.
+
+    A run is reused after a sentence was edited, so the prose must come from the source. The cell
+    that papermill injected stays after the parameters cell: it says what the run was given.
+    """
+    outputs = iter([c for c in executed.cells if c.cell_type == "code" and not _injected(c)])
+    injected = [cell for cell in executed.cells if _injected(cell)]
+    cells = []
+    for cell in fresh.cells:
+        if cell.cell_type == "code":
+            done = next(outputs)
+            cell.outputs, cell.execution_count = done.outputs, done.execution_count
+        cells.append(cell)
+        if "parameters" in cell.metadata.get("tags", []):
+            cells.extend(injected)
+    fresh.cells = cells
+    return fresh
+
+
+def add_header(notebook: NotebookNode, run: Run, layout: Layout) -> None:
+    """Insert the line with what was run and the downloads below the title."""
+    titled = next((c for c in notebook.cells if TITLE.search(c.source)), None)
+    if titled is None or titled.cell_type != "markdown":
+        raise BuildError(f"{run.notebook}.md needs a title: a first line that starts with `# `")
+    downloads = " ".join(
+        f"{{download}}`{suffix} </_downloads_src/{run.notebook}{suffix}>`"
+        for suffix in (".ipynb", ".md")
+        if (layout.notebooks / f"{run.notebook}{suffix}").is_file()
+    )
+    line = (
+        f"Last run {run.finished[:10]}, profile **{run.profile}**, {pages.duration(run.seconds)}, "
+        f"{run.peak_memory_mb / 1000:.1f} GB of memory ({{ref}}`status <status>`). "
+        f"Download: {downloads}. {launch_links(run.notebook, layout)}"
+    )
+    box = f"\n\n```{{div}} run-line\n{line}\n```\n"
+    titled.source = TITLE.sub(lambda found: found[0] + box, titled.source, count=1)
+
+
+def launch_links(notebook: str, layout: Layout) -> str:
+    """Markdown links that open the notebook on Binder and Colab."""
+    repository = layout.repository
+    owner = repository.removeprefix("https://github.com/")
+    path = f"notebooks/{notebook}.ipynb"
+    binder = f"https://mybinder.org/v2/gh/{owner}/main?urlpath=lab/tree/{path}"
+    colab = f"https://colab.research.google.com/github/{owner}/blob/main/{path}"
+    return f"Open it on [Binder]({binder}) or [Colab]({colab})."
+
+
+def digest(files: Mapping[str, bytes]) -> str:
+    """SHA-256 over names and contents."""
+    total = hashlib.sha256()
+    for name in sorted(files):
+        total.update(f"{name}\0{len(files[name])}\0".encode())
+        total.update(files[name])
+    return total.hexdigest()
+
+
+def sync(files: Mapping[str, bytes], folder: Path) -> None:
+    """Make ``folder`` hold exactly ``files``; leave unchanged files untouched."""
+    for name, content in files.items():
+        path = folder / name
+        if not path.is_file() or path.read_bytes() != content:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+    for path in _below(folder):
+        if path.relative_to(folder).as_posix() not in files:
+            path.unlink()
+
+
+def _below(folder: Path) -> Iterable[Path]:
+    return (
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    )
+
+
+def _injected(cell: NotebookNode) -> bool:
+    return "injected-parameters" in cell.metadata.get("tags", [])

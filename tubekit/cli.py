@@ -1,0 +1,119 @@
+"""`tubekit data|run|book|ledger|predict|teach|serve`."""
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+# What a user can cause and mend; anything else is a fault of the library and shows its trace.
+USER_ERRORS = (ValueError, KeyError, OSError, RuntimeError)
+# The command that lives elsewhere reads the arguments, `--help` included.
+PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Segmentation of thin tubes and small organs: the library and the book.",
+)
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the trace of an error.")] = False,
+) -> None:
+    """Options of every command; ``main`` reads ``--debug`` itself."""
+
+
+@app.command(context_settings=PASSED_ON, add_help_option=False)
+def data(ctx: typer.Context) -> None:
+    """List, fetch and verify data sets."""
+    load("tubekit.data.cli", "app")(ctx.args, prog_name="tubekit data")
+
+
+@app.command(context_settings=PASSED_ON, add_help_option=False)
+def run(ctx: typer.Context) -> None:
+    """Run the recipes of a chapter that have no record yet."""
+    load("tubekit.experiments.cli", "run_command")(ctx.args, prog_name="tubekit run")
+
+
+@app.command(context_settings=PASSED_ON, add_help_option=False)
+def ledger(ctx: typer.Context) -> None:
+    """Print the claims ledger."""
+    load("tubekit.experiments.cli", "ledger_command")(ctx.args, prog_name="tubekit ledger")
+
+
+@app.command(context_settings=PASSED_ON, add_help_option=False)
+def predict(ctx: typer.Context) -> None:
+    """Segment an image of your own."""
+    load("tubekit.experiments.cli", "predict_command")(ctx.args, prog_name="tubekit predict")
+
+
+def load(module: str, name: str) -> typer.Typer:
+    """A command beside the code it starts, imported only when it is called.
+
+    So `tubekit --help` does not wait for torch.
+    """
+    found: Any = getattr(importlib.import_module(module), name)
+    if isinstance(found, typer.Typer):
+        return found
+    holder = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    holder.command()(found)
+    return holder
+
+
+@app.command()
+def book(
+    profile: Annotated[str, typer.Option(help="smoke, laptop or full")] = "smoke",
+    offline: Annotated[bool, typer.Option(help="never use the network")] = False,
+    seed: Annotated[int | None, typer.Option(help="instead of the notebooks' own")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda or auto")] = None,
+) -> None:
+    """Execute the notebooks and build the pages."""
+    from tubekit.bookbuild.build import build
+    from tubekit.bookbuild.layout import checkout
+
+    chosen = {"seed": seed, "device": device}
+    given = {name: value for name, value in chosen.items() if value is not None}
+    build(checkout(), given, profile=profile, offline=offline)
+
+
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option(help="of this machine")] = 8000,
+    browser: Annotated[bool, typer.Option(help="open the first page")] = True,
+) -> None:
+    """Show the built book in a browser."""
+    from tubekit.bookbuild import serve as server
+    from tubekit.bookbuild.layout import checkout
+
+    server.serve(checkout(), port, browser=browser)
+
+
+@app.command()
+def teach(
+    target: Annotated[Path, typer.Argument(help="new folder")],
+    instructor: Annotated[
+        bool, typer.Option("--instructor/--student", help="with or without solutions")
+    ] = False,
+) -> None:
+    """Export notebooks and quizzes for a course."""
+    from tubekit.bookbuild.layout import checkout
+    from tubekit.bookbuild.teach import export
+
+    for path in export(checkout(), target, solutions=instructor):
+        print(path)
+
+
+def main() -> None:
+    """Entry point: a user's mistake is one line, not a trace."""
+    try:
+        app()
+    except USER_ERRORS as error:
+        if "--debug" in sys.argv:
+            raise
+        text = error.args[0] if isinstance(error, KeyError) and error.args else error
+        print(f"error: {text}", file=sys.stderr)
+        sys.exit(1)

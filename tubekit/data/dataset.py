@@ -1,0 +1,155 @@
+"""Whole data sets: the cases of a split in memory, and one row of facts per data set."""
+
+import logging
+from collections import Counter
+
+import numpy as np
+
+from tubekit.data.fetch import DataUnavailable, resolve
+from tubekit.data.manifest import load_manifest
+from tubekit.data.pooling import blocks, pool_label
+from tubekit.data.readers import read_case
+from tubekit.data.schema import SPLITS
+from tubekit.data.splits import check_patient_wise
+from tubekit.geometry import components
+from tubekit.types import Case
+
+log = logging.getLogger("tubekit.data")
+
+
+def load_cases(
+    name: str,
+    split: str,
+    *,
+    limit: int | None = None,
+    offline: bool = False,
+    scale: int | float | tuple[int | float, ...] = 1,
+) -> list[Case]:
+    """Load the cases of one split, in the manifest's order.
+
+    Cases that cannot be found are left out and named in the log, as long as one is left.
+
+    Args:
+        name: of the data set.
+        split: ``"train"``, ``"val"`` or ``"test"``.
+        limit: at most so many cases, the first ones.
+        offline: never use the network.
+        scale: 1/n for whole n, for all axes or one per axis; see ``downscale``.
+    Raises:
+        DataUnavailable: no case of the split can be found.
+        ValueError: unknown data set or split, bad scale, damaged file, patient in two splits.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}; choose one")
+    if limit is not None and limit < 1:
+        raise ValueError(f"limit must be at least 1, got {limit}; pass None for all cases")
+    found = resolve(name, offline=offline)
+    check_patient_wise(found.manifest)
+    ids = [i for i in getattr(found.manifest.splits, split) if i in found.files]
+    missing = [i for i in getattr(found.manifest.splits, split) if i not in found.files]
+    if missing:
+        log.warning("%s %s: %d cases unavailable: %s", name, split, len(missing), missing)
+    if not ids:
+        raise DataUnavailable(
+            f"{name}: expected cases of the split {split!r}, got none of {missing}; run "
+            f"'tubekit data fetch {name}'"
+        )
+    cases = [read_case(found.manifest, i, found.files[i]) for i in ids[:limit]]
+    factors = _factors(scale, found.manifest.dimensions)
+    return [downscale(case, factors) for case in cases]
+
+
+def downscale(case: Case, factors: tuple[int, ...]) -> Case:
+    """Reduce a case by whole factors per axis; a size that is not divisible is padded at its end.
+
+    The image is the mean over each block. Label and field of view follow the majority: foreground
+    where at least half of the block is, so that lines one pixel wide survive a factor of 2, but not
+    larger factors. The spacing grows by the factors.
+
+    Args:
+        case: any dimensions.
+        factors: one whole number per axis; 1 keeps the axis.
+    """
+    if all(f == 1 for f in factors):
+        return case
+    pad = [(0, -n % f) for n, f in zip(case.image.shape[1:], factors, strict=True)]
+
+    def padded(array: np.ndarray) -> np.ndarray:
+        return np.pad(array, pad, mode="edge")
+
+    image = np.stack(
+        [blocks(padded(channel), factors).mean(axis=-1) for channel in case.image]
+    ).astype(np.float32)
+    label = None if case.label is None else pool_label(padded(case.label), factors)
+    valid = case.valid
+    if valid is not None:
+        valid = pool_label(padded(valid.astype(np.uint8)), factors) > 0
+    spacing = tuple(s * f for s, f in zip(case.spacing, factors, strict=True))
+    return Case(case.id, image, label, spacing, valid)
+
+
+def describe(name: str, *, offline: bool = False) -> dict[str, str | int | float]:
+    """Facts of one data set, measured on the files that are available: a row of a table.
+
+    Foreground (per cent) and components (8- or 26-connected, of the union of classes) are means
+    over the cases. Without files only what the manifest says is filled; numbers are NaN.
+    """
+    manifest = load_manifest(name)
+    row: dict[str, str | int | float] = {
+        "name": name,
+        "title": manifest.title,
+        "dimensions": manifest.dimensions,
+        "classes": len(manifest.labels.names) - 1,
+        "licence": manifest.licence.name,
+        "access": manifest.access,
+        "cases": 0,
+        "train": 0,
+        "val": 0,
+        "test": 0,
+        "shape": "",
+        "spacing_mm": "",
+        "foreground_percent": float("nan"),
+        "components": float("nan"),
+    }
+    try:
+        found = resolve(name, offline=offline)
+    except DataUnavailable:
+        return row
+    shapes: Counter[str] = Counter()
+    spacings: Counter[str] = Counter()
+    foreground: list[float] = []
+    counts: list[int] = []
+    for case_id, files in found.files.items():
+        case = read_case(found.manifest, case_id, files)
+        shapes["x".join(map(str, case.image.shape[1:]))] += 1
+        spacings["x".join(f"{s:g}" for s in case.spacing)] += 1
+        if case.label is not None:
+            mask = case.label > 0
+            foreground.append(100.0 * float(mask.mean()))
+            counts.append(components(mask)[1])
+    row["cases"] = len(found.files)
+    for split in SPLITS:
+        row[split] = sum(i in found.files for i in getattr(found.manifest.splits, split))
+    row["shape"], row["spacing_mm"] = _range(shapes), _range(spacings)
+    if foreground:
+        row["foreground_percent"] = float(np.mean(foreground))
+        row["components"] = float(np.mean(counts))
+    return row
+
+
+def _range(seen: Counter[str]) -> str:
+    """The most frequent entry, and how many others there are."""
+    others = len(seen) - 1
+    return seen.most_common(1)[0][0] + (f" and {others} others" if others else "")
+
+
+def _factors(scale: int | float | tuple[int | float, ...], ndim: int) -> tuple[int, ...]:
+    scales = scale if isinstance(scale, tuple) else (scale,) * ndim
+    if len(scales) != ndim or not all(
+        0 < s <= 1 and abs(1 / s - round(1 / s)) < 1e-6 for s in scales
+    ):
+        raise ValueError(
+            f"scale must be 1/n for whole n, one number or one per axis ({ndim}), got {scale}; "
+            "use 0.5 or 0.25"
+        )
+    return tuple(round(1 / s) for s in scales)

@@ -1,0 +1,85 @@
+"""Bytes of PNG, JPEG, GIF, TIFF and NIfTI files to arrays, with one clear error for bad files."""
+
+import gzip
+import io
+from pathlib import PurePath
+from typing import Any, NamedTuple
+
+import imageio.v3 as iio
+import nibabel
+import numpy as np
+
+from tubekit.types import Spacing
+
+# What NIfTI headers may call the unit of length; headers that name none mean millimetres.
+_MILLIMETRES = {"meter": 1e3, "mm": 1.0, "micron": 1e-3, "unknown": 1.0}
+
+
+class ReadError(ValueError):
+    """A file that cannot be used; the message says file, expected, got and remedy."""
+
+
+class Stored(NamedTuple):
+    """Values as the file holds them, spatial axes in array order, and millimetres if it says so."""
+
+    array: np.ndarray[Any, Any]
+    spacing: Spacing | None
+
+
+def decode(data: bytes, name: str | PurePath) -> Stored:
+    """Decode a file that was read into memory; its suffix says the format.
+
+    NIfTI arrays (x, y, z) are turned into (z, y, x), and so is their spacing.
+
+    Args:
+        data: the whole file.
+        name: path or name, for the suffix and for messages.
+    Raises:
+        ReadError: truncated, corrupt, unknown format, or an impossible spacing.
+    """
+    suffixes = "".join(PurePath(name).suffixes[-2:]).lower()
+    try:
+        if suffixes.endswith((".nii", ".nii.gz")):
+            return _nifti(data, suffixes, name)
+        if suffixes.endswith((".tif", ".tiff")):
+            return Stored(iio.imread(io.BytesIO(data), plugin="tifffile"), None)
+        if suffixes.endswith((".png", ".jpg", ".jpeg")):
+            return Stored(iio.imread(io.BytesIO(data), plugin="pillow"), None)
+        if suffixes.endswith(".gif"):
+            # The first frame as grey values: GIF stores masks through a palette.
+            return Stored(iio.imread(io.BytesIO(data), plugin="pillow", index=0, mode="L"), None)
+    except ReadError:
+        raise
+    # Each library raises errors of its own (and of zlib, gzip, struct) on damaged bytes.
+    except Exception as error:
+        cause = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ReadError(
+            f"{name}: expected a complete {suffixes} file, got {len(data)} bytes that do not "
+            f"decode ({cause}); fetch the file again"
+        ) from error
+    raise ReadError(
+        f"{name}: expected .png, .jpg, .gif, .tif, .nii or .nii.gz, got {suffixes or 'no suffix'}; "
+        "convert the file"
+    )
+
+
+def _nifti(data: bytes, suffixes: str, name: str | PurePath) -> Stored:
+    raw = gzip.decompress(data) if suffixes.endswith(".gz") else data
+    # Unchecked, because nibabel's check turns a spacing of 0 into 1 and -2 into 2.
+    header = nibabel.Nifti1Header.from_fileobj(io.BytesIO(raw), check=False)
+    shape = header.get_data_shape()
+    if len(shape) != 3:
+        raise ReadError(
+            f"{name}: expected a volume of 3 axes, got shape {shape}; store one volume a file"
+        )
+    stored = [float(v) for v in header["pixdim"][1:4]]
+    if not all(np.isfinite(v) and v > 0 for v in stored):
+        raise ReadError(
+            f"{name}: expected a positive spacing per axis, got {stored} in the header; "
+            "correct pixdim from the scanner's protocol"
+        )
+    unit = header.get_xyzt_units()[0]
+    # float32 header values carry noise in the eighth digit: 0.994 is stored as 0.99400001764.
+    spacing = tuple(float(f"{v * _MILLIMETRES[unit]:.6g}") for v in reversed(stored))
+    array = np.asarray(nibabel.Nifti1Image.from_bytes(raw).dataobj)
+    return Stored(np.ascontiguousarray(array.T), spacing)

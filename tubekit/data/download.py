@@ -1,0 +1,103 @@
+"""Download one file: resumes, retries, times out, and leaves no half file where data are read."""
+
+import hashlib
+import logging
+import time
+from pathlib import Path
+
+import pooch
+import requests
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+
+from tubekit.data.storage import cache_root
+
+# Waiting time before the second attempt; it doubles after each.
+PAUSE_S = 0.5
+# Longest silence of a server: until it accepts, and between two pieces.
+TIMEOUT_S = (10.0, 30.0)
+ATTEMPTS = 4
+
+log = logging.getLogger("tubekit.data")
+
+
+class DownloadError(RuntimeError):
+    """A file that could not be downloaded; ``unreachable``: the server did not answer at all."""
+
+    def __init__(self, message: str, *, unreachable: bool) -> None:
+        super().__init__(message)
+        self.unreachable = unreachable
+
+
+def part_path(url: str) -> Path:
+    """Where the bytes of an unfinished download wait for the next attempt."""
+    return cache_root() / ".partial" / hashlib.sha256(url.encode()).hexdigest()
+
+
+def download(url: str, *, bar: bool = False) -> Path:
+    """Download to ``part_path(url)``; a broken transfer goes on where it stopped.
+
+    The caller verifies the file, moves it in place and removes the part. A server that ignores
+    the range appends a second copy, which the caller's hash then refuses.
+
+    Args:
+        url: http or https address.
+        bar: show a progress bar.
+    Returns:
+        Path of the complete download.
+    Raises:
+        DownloadError: the last attempt failed; the message names address, cause and remedy.
+        OSError: the part cannot be written, for instance on a full disk; it is removed.
+    """
+    part = part_path(url)
+    part.parent.mkdir(parents=True, exist_ok=True)
+    cause: Exception | None = None
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(PAUSE_S * 2 ** (attempt - 1))
+        try:
+            _transfer(url, part, bar)
+            return part
+        except requests.HTTPError as error:
+            cause = error
+            code = error.response.status_code if error.response is not None else 0
+            if code == 416:  # the part is as long as the file, or longer: begin anew
+                part.unlink(missing_ok=True)
+            elif code < 500 and code != 429:
+                part.unlink(missing_ok=True)
+                raise DownloadError(
+                    f"{url}: expected the file, got HTTP status {code}; check the address in the "
+                    "manifest or point TUBEKIT_MIRROR at a mirror",
+                    unreachable=False,
+                ) from error
+        except requests.RequestException as error:
+            cause = error
+            # Nothing listens, or no network: more attempts only cost the reader time.
+            if isinstance(error, requests.ConnectionError) and _never_connected(error):
+                break
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
+        log.info("%s: attempt %d failed: %s", url, attempt + 1, cause)
+    unreachable = isinstance(cause, requests.ConnectionError | requests.Timeout)
+    if part.is_file() and part.stat().st_size == 0:
+        part.unlink()
+    raise DownloadError(
+        f"{url}: expected a complete download, got {type(cause).__name__}: {cause}; try again "
+        "(it resumes), or point TUBEKIT_MIRROR at a mirror",
+        unreachable=unreachable,
+    ) from cause
+
+
+def _never_connected(error: requests.ConnectionError) -> bool:
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(reason, NewConnectionError | ConnectTimeoutError | NameResolutionError)
+
+
+def _transfer(url: str, part: Path, bar: bool) -> None:
+    have = part.stat().st_size if part.is_file() else 0
+    headers = {"Accept-Encoding": "identity"}
+    if have:
+        headers["Range"] = f"bytes={have}-"
+    transfer = pooch.HTTPDownloader(headers=headers, timeout=TIMEOUT_S, progressbar=bar)
+    with open(part, "ab") as file:
+        transfer(url, file, None)

@@ -1,0 +1,34 @@
+"""Intensity normalisation, the same in training and inference."""
+
+import numpy as np
+from jaxtyping import Float32
+
+from tubekit import _check
+from tubekit.types import Case
+
+
+def normalise(case: Case) -> Float32[np.ndarray, "c *s"]:
+    """Zero mean and unit standard deviation per channel, measured inside the field of view.
+
+    Outside the field of view the result is 0, the mean, so that a black border tells nothing. A
+    constant channel becomes 0.
+
+    Args:
+        case: with intensities in any unit.
+    Returns:
+        Image of the same shape, in standard deviations.
+    Raises:
+        ValueError: an intensity is NaN or infinite.
+    """
+    _check.finite(f"image of case {case.id}", case.image)
+    inside = np.ones(case.image.shape[1:], bool) if case.valid is None else case.valid
+    image = np.zeros_like(case.image)
+    if not inside.any():
+        return image
+    for channel, out in zip(case.image, image, strict=True):
+        values = channel[inside].astype(np.float64)
+        spread = values.std()
+        # Round-off leaves a spread of about 1e-16 times the mean on a constant channel.
+        if spread > 1e-9 * max(1.0, abs(values.mean())):
+            out[inside] = (values - values.mean()) / spread
+    return image

@@ -1,0 +1,36 @@
+"""Reduction of images and label maps by whole factors."""
+
+import numpy as np
+from jaxtyping import Integer, Shaped
+
+
+def blocks(array: Shaped[np.ndarray, "*s"], factors: tuple[int, ...]) -> Shaped[np.ndarray, "*r n"]:
+    """The voxels of each block along a new last axis.
+
+    Args:
+        array: any number of axes, each divisible by its factor.
+        factors: size of a block along each axis.
+    Returns:
+        Shape of the array divided by the factors, and one more axis.
+    """
+    split = [part for n, f in zip(array.shape, factors, strict=True) for part in (n // f, f)]
+    ndim = array.ndim
+    moved = array.reshape(split).transpose(*range(0, 2 * ndim, 2), *range(1, 2 * ndim, 2))
+    return moved.reshape(*moved.shape[:ndim], -1)
+
+
+def pool_label(
+    label: Integer[np.ndarray, "*s"], factors: tuple[int, ...]
+) -> Integer[np.ndarray, "*r"]:
+    """Reduce a label map by whole factors; shapes must be divisible.
+
+    Foreground where at least half of the block is foreground (ties count as foreground, so that a
+    line one pixel wide survives a factor of 2); then the block's most frequent foreground class.
+    """
+    voxels = blocks(label, factors)
+    foreground = (voxels > 0).mean(axis=-1) >= 0.5
+    top = int(label.max(initial=0))
+    if top <= 1:
+        return foreground.astype(label.dtype)
+    counts = np.stack([(voxels == c).sum(axis=-1) for c in range(1, top + 1)])
+    return np.where(foreground, counts.argmax(axis=0) + 1, 0).astype(label.dtype)

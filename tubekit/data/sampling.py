@@ -1,0 +1,184 @@
+"""Batches of patches as a pure function of (seed, step)."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float32, Int64
+from torch import Tensor
+
+from tubekit import _check
+from tubekit.data.normalisation import normalise
+from tubekit.data.targets import MAPS, LabelMap, TargetMap, cached_target_map, target_map
+from tubekit.data.transforms import Geometry, random_geometry, random_intensity, take_patch
+from tubekit.types import Case, Spacing
+
+
+class _Prepared(NamedTuple):
+    """A case ready for cutting: normalised, and padded to at least the size of a patch."""
+
+    image: Float32[np.ndarray, "c *s"]
+    label: Int64[np.ndarray, "*s"]
+    valid: Bool[np.ndarray, "*s"]
+    maps: dict[str, TargetMap]
+    foreground: list[Int64[np.ndarray, " n"]]
+    spacing: Spacing
+
+
+class PatchSampler:
+    """Random patches, some of them centred on foreground, with augmentation.
+
+    ``batch(step)`` depends on the arguments, ``seed`` and ``step`` alone, so that a resumed run
+    sees the data that an uninterrupted one would have seen, and batches can be made in any order.
+
+    Args:
+        cases: with labels; images are normalised once per case (``normalise``).
+        patch_size: voxels per axis. A smaller case is padded at its end; padding is not valid.
+        batch_size: patches per batch.
+        maps: names of target maps (``tubekit.data.targets.MAPS``) that the loss needs.
+        foreground_fraction: probability that a patch is centred on a foreground voxel, as far as
+            the case's border allows. The class is drawn first, so that rare classes are seen.
+        augment: flips, quarter turns, small rotations and scalings, intensity changes.
+        seed: of everything random.
+        when: ``"patch"`` computes maps from the augmented patch, so that they see its borders;
+            ``"case"`` computes them once per case (cached on disk) and cuts them out with nearest
+            neighbour, so that they do not. Distances are then not rescaled with a scaled patch.
+        mirror_axes: axes that may be flipped or turned by 90 degrees; ``None`` means all, ``()``
+            suits classes that know left from right.
+    Raises:
+        ValueError: no case, a case without label, sizes that do not fit, or an unknown option.
+    """
+
+    def __init__(
+        self,
+        cases: Sequence[Case],
+        patch_size: Sequence[int],
+        batch_size: int,
+        *,
+        maps: Sequence[str] = ("tube",),
+        foreground_fraction: int | float = 1 / 3,
+        augment: bool = True,
+        seed: int = 0,
+        when: str = "patch",
+        mirror_axes: Sequence[int] | None = None,
+    ) -> None:
+        _check.option("when", when, ("patch", "case"))
+        for name in maps:
+            _check.option("target map", name, list(MAPS))
+        if not cases:
+            raise ValueError("expected at least one case to draw patches from, got none; load some")
+        if batch_size < 1 or any(n < 1 for n in patch_size):
+            raise ValueError(
+                f"batch_size and patch_size must be positive, got {batch_size} and "
+                f"{tuple(patch_size)}; correct the sizes"
+            )
+        if not 0 <= foreground_fraction <= 1:
+            raise ValueError(
+                f"foreground_fraction must lie in [0, 1], got {foreground_fraction}; 1/3 is usual"
+            )
+        self.patch_size = tuple(patch_size)
+        self.batch_size = batch_size
+        self.maps = tuple(maps)
+        self.foreground_fraction = foreground_fraction
+        self.augment = augment
+        self.seed = seed
+        self.when = when
+        ndim = len(self.patch_size)
+        self.mirror_axes = tuple(range(ndim) if mirror_axes is None else mirror_axes)
+        if not set(self.mirror_axes) <= set(range(ndim)):
+            raise ValueError(
+                f"mirror_axes must lie in 0..{ndim - 1}, got {self.mirror_axes}; count spatial axes"
+            )
+        labels = _labels(cases, ndim)
+        ahead = self.maps if when == "case" else ()
+        self._cases = [
+            _prepare(case, label, self.patch_size, ahead)
+            for case, label in zip(cases, labels, strict=True)
+        ]
+        self._needs_valid = any(not case.valid.all() for case in self._cases)
+
+    def batch(self, step: int) -> dict[str, Tensor]:
+        """The batch of one step.
+
+        Args:
+            step: number of the step, from 0.
+        Returns:
+            ``image`` (b c *s) float32, ``target`` (b 1 *s) int64, one entry per target map
+            (b 1 *s), int64 or float32 for distances, and ``valid`` (b 1 *s) bool where some case
+            has a limited field of view or is padded.
+        """
+        patches = [
+            self._patch(np.random.default_rng((self.seed, step, i))) for i in range(self.batch_size)
+        ]
+        return {name: torch.from_numpy(np.stack([p[name] for p in patches])) for name in patches[0]}
+
+    def _patch(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        case = self._cases[rng.integers(len(self._cases))]
+        start = self._start(rng, case)
+        geometry = Geometry()
+        if self.augment:
+            geometry = random_geometry(rng, self.patch_size, case.spacing, self.mirror_axes)
+
+        def take(array: np.ndarray, *, interpolate: bool = False) -> np.ndarray:
+            return take_patch(array, start, self.patch_size, geometry, interpolate=interpolate)
+
+        image = take(case.image, interpolate=True)
+        label = take(case.label[None])
+        found = {"image": random_intensity(rng, image) if self.augment else image, "target": label}
+        for name in self.maps:
+            if self.when == "case":
+                found[name] = take(case.maps[name][None])
+            else:
+                found[name] = target_map(name, label[0], case.spacing)[None]
+        if self._needs_valid:
+            found["valid"] = take(case.valid[None])
+        return found
+
+    def _start(self, rng: np.random.Generator, case: _Prepared) -> tuple[int, ...]:
+        """First voxel of a patch that lies inside the case."""
+        shape = case.label.shape
+        free = [n - p for n, p in zip(shape, self.patch_size, strict=True)]
+        if case.foreground and rng.random() < self.foreground_fraction:
+            places = case.foreground[rng.integers(len(case.foreground))]
+            centre = np.unravel_index(places[rng.integers(len(places))], shape)
+            wanted = (int(c) - p // 2 for c, p in zip(centre, self.patch_size, strict=True))
+            return tuple(min(max(w, 0), f) for w, f in zip(wanted, free, strict=True))
+        return tuple(int(rng.integers(f + 1)) for f in free)
+
+
+def _labels(cases: Sequence[Case], ndim: int) -> list[LabelMap]:
+    """The label of every case, after checking that the cases go together."""
+    channels = cases[0].image.shape[0]
+    labels = []
+    for case in cases:
+        if case.label is None:
+            raise ValueError(
+                f"case {case.id}: expected a label to train on, got none; leave it out"
+            )
+        if case.image.ndim != ndim + 1 or case.image.shape[0] != channels:
+            raise ValueError(
+                f"case {case.id}: expected {channels} channels and {ndim} spatial axes, got shape "
+                f"{case.image.shape}; do not mix data sets, or correct patch_size"
+            )
+        labels.append(case.label)
+    return labels
+
+
+def _prepare(
+    case: Case, label: LabelMap, patch_size: tuple[int, ...], maps: Sequence[str]
+) -> _Prepared:
+    shape = label.shape
+    pad = [(0, max(0, p - n)) for n, p in zip(shape, patch_size, strict=True)]
+    valid = np.ones(shape, bool) if case.valid is None else case.valid
+    padded = np.pad(label.astype(np.int64), pad)
+    flat = padded.ravel()
+    classes = np.unique(flat[flat > 0])
+    return _Prepared(
+        image=np.pad(normalise(case), [(0, 0), *pad]),
+        label=padded,
+        valid=np.pad(valid, pad),
+        maps={name: np.pad(cached_target_map(name, label, case.spacing), pad) for name in maps},
+        foreground=[np.flatnonzero(flat == c) for c in classes],
+        spacing=case.spacing,
+    )

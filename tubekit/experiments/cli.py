@@ -1,0 +1,93 @@
+"""The commands `tubekit run`, `tubekit ledger` and `tubekit predict`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Device = Annotated[str, typer.Option(help="cpu, cuda or auto")]
+
+
+def run_command(
+    chapter: Annotated[str, typer.Argument(help="chapter, e.g. skeleton_recall")],
+    profile: Annotated[str, typer.Option(help="smoke, laptop or full")] = "laptop",
+    only: Annotated[str, typer.Option(help="run only recipes whose id contains this")] = "",
+    device: Device = "auto",
+    precision: Annotated[str, typer.Option(help="32-true, bf16-mixed or auto")] = "auto",
+    part: Annotated[
+        str, typer.Option(help="i/n: the i-th of n processes sharing the work")
+    ] = "0/1",
+    steps: Annotated[int, typer.Option(help="shorten each run; 0 keeps the recipe")] = 0,
+    seeds: Annotated[int, typer.Option(help="use only the first seeds; 0 keeps the recipe")] = 0,
+    results: Annotated[Path | None, typer.Option(help="folder of the records")] = None,
+    dry_run: Annotated[bool, typer.Option(help="list what would run")] = False,
+) -> None:
+    """Run every recipe that has no record yet; stop and restart at will."""
+    import dataclasses
+
+    from tubekit.experiments.queue import pending, work
+    from tubekit.experiments.recipes import recipes
+    from tubekit.experiments.record import RESULTS
+
+    index, _, parts = part.partition("/")
+    if not (index.isdigit() and parts.isdigit() and int(index) < int(parts)):
+        raise ValueError(f"part must look like 0/4 with the first number smaller, got {part!r}")
+    root = results or RESULTS
+    chosen = [r for r in recipes(chapter, profile) if only in r.id]  # type: ignore[arg-type]
+    if steps:
+        chosen = [r.shortened(steps=steps) for r in chosen]
+    if seeds:
+        chosen = [dataclasses.replace(r, seeds=r.seeds[:seeds]) for r in chosen]
+    # Every part sees the same list, so that parts never overlap when one starts later.
+    jobs = [(r, s) for r in chosen for s in r.seeds][int(index) :: int(parts)]
+    waiting = {(r.id, s) for r, s in pending(chosen, root)}
+    jobs = [(r, s) for r, s in jobs if (r.id, s) in waiting]
+    if dry_run:
+        for recipe, seed in jobs:
+            print(f"{recipe.id} seed {seed}")
+        print(f"{len(jobs)} runs to do")
+        return
+    failures = work(jobs, root=root, device=device, precision=precision)
+    if failures:
+        raise ValueError(f"{len(failures)} of {len(jobs)} runs failed:\n" + "\n".join(failures))
+
+
+def ledger_command(
+    verdict: Annotated[str, typer.Option(help="show only this verdict")] = "",
+) -> None:
+    """Print the claims ledger."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from tubekit.experiments.ledger import rows
+
+    table = Table("table", "row", "metric", "paper", "ours", "verdict", "reason")
+    for row in rows():
+        if verdict in ("", row["verdict"]):
+            table.add_row(*(str(row[c.header]) for c in table.columns))
+    Console().print(table)
+
+
+def predict_command(
+    recipe_id: Annotated[str, typer.Argument(help="e.g. table-2/retina/srl")],
+    image: Annotated[Path, typer.Argument(help="PNG, JPEG, TIFF or NIfTI")],
+    output: Annotated[Path, typer.Argument(help="label map to write, .png or .nii.gz")],
+    chapter: Annotated[str, typer.Option()] = "skeleton_recall",
+    profile: Annotated[str, typer.Option()] = "smoke",
+    seed: Annotated[int, typer.Option()] = 0,
+    device: Device = "auto",
+) -> None:
+    """Train a recipe (or resume it) and apply the network to an image of your own."""
+    from tubekit.data import read_image, write_label
+    from tubekit.experiments.recipes import recipe
+    from tubekit.experiments.run import predict, run
+    from tubekit.training import resolve_device
+    from tubekit.types import Case
+
+    array, spacing = read_image(image)
+    found = recipe(chapter, profile, recipe_id)  # type: ignore[arg-type]
+    _, network, _ = run(found, seed, device=device, progress=True)
+    case = Case(id=image.stem, image=array, label=None, spacing=spacing)
+    label = predict(network, case, found, resolve_device(device))
+    write_label(output, label, spacing)
+    print(f"wrote {output}: {int((label > 0).sum())} foreground voxels of {label.size}")

@@ -1,0 +1,112 @@
+"""Splits for recipes: which cases train, select and test."""
+
+import contextlib
+import dataclasses
+from typing import Literal
+
+from tubekit.data import DataUnavailable, kfold, load_cases, load_manifest
+from tubekit.phantoms import phantom_cases
+from tubekit.types import Case
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """Cases of one run. ``groups`` maps a case to its patient; a patient is on one side only."""
+
+    train: list[Case]
+    validation: list[Case]
+    test: list[Case]
+    source: Literal["real", "phantom"]
+    classes: int
+    groups: dict[str, str]
+
+
+def cross_validation(
+    name: str,
+    *,
+    seed: int,
+    folds: int = 3,
+    scale: float = 1.0,
+    validation_groups: int = 2,
+    limit: int | None = None,
+    fallback: str = "fundus",
+) -> Split:
+    """Patient-wise k-fold split of a published data set; run ``seed`` tests fold ``seed % folds``.
+
+    Every case is tested exactly once over the folds. Validation patients are taken from the
+    training side, so that nothing is selected on test cases. Where the data cannot be had, the
+    phantom ``fallback`` takes its place and ``source`` says so.
+
+    Args:
+        scale: factor on the image size, for small budgets.
+        limit: at most this many training and test cases each; ``None`` for all.
+    """
+    try:
+        cases = all_cases(name, scale)
+    except DataUnavailable:
+        return phantom_split(fallback, seed=seed, train=8, validation=2, test=4)
+    manifest = load_manifest(name)
+    patient = manifest.groups or {case.id: manifest.group_of(case.id) for case in cases}
+    group = {case.id: patient[case.id] for case in cases}
+    _, test_ids = kfold(group, folds, seed=0)[seed % folds]
+    others = sorted({g for i, g in group.items() if i not in test_ids})
+    # The validation patients rotate with the fold, so that no patient always selects.
+    start = (seed * validation_groups) % len(others)
+    chosen = {others[(start + i) % len(others)] for i in range(validation_groups)}
+    rest = [c for c in cases if c.id not in test_ids]
+    return Split(
+        train=[c for c in rest if group[c.id] not in chosen][:limit],
+        validation=[c for c in rest if group[c.id] in chosen][:limit],
+        test=[c for c in cases if c.id in test_ids][:limit],
+        source="real",
+        classes=len(manifest.labels.names),
+        groups=group,
+    )
+
+
+def all_cases(name: str, scale: float = 1.0) -> list[Case]:
+    """Every available case of a data set, whatever its split.
+
+    Raises:
+        DataUnavailable: not one case can be had.
+    """
+    cases: list[Case] = []
+    for split in ("train", "val", "test"):
+        with contextlib.suppress(DataUnavailable):
+            cases += load_cases(name, split, scale=scale)
+    if not cases:
+        raise DataUnavailable(f"{name}: no case can be found; run 'tubekit data fetch {name}'")
+    return cases
+
+
+def first_cases(
+    name: str, fallback: str, *, limit: int = 1, scale: float = 1.0, seed: int = 0
+) -> tuple[list[Case], Literal["real", "phantom"]]:
+    """A few training cases for pictures; the phantom ``fallback`` where the data are absent."""
+    try:
+        return load_cases(name, "train", limit=limit, scale=scale), "real"
+    except DataUnavailable:
+        return phantom_cases(fallback, limit, seed), "phantom"
+
+
+def phantom_split(
+    name: str,
+    *,
+    seed: int,
+    train: int = 16,
+    validation: int = 4,
+    test: int = 12,
+    binary: bool = False,
+) -> Split:
+    """Phantoms with fixed, disjoint generator seeds; ``seed`` changes only the training.
+
+    Args:
+        binary: merge all classes into one.
+    """
+    groups: dict[str, str] = {}
+    parts: list[list[Case]] = []
+    for offset, count in ((1000, train), (2000, validation), (3000, test)):
+        parts.append(phantom_cases(name, count, offset, classes=1 if binary else None))
+        groups |= {case.id: case.id for case in parts[-1]}
+    classes = 1 + max(int(c.label.max()) for part in parts for c in part if c.label is not None)
+    return Split(*parts, source="phantom", classes=classes, groups=groups)

@@ -1,0 +1,80 @@
+"""The papers' numbers as data files, and their reader."""
+
+import functools
+import tomllib
+from importlib.resources import files
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+Cell = float | Literal["unknown", "out of memory"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PublishedTable(_Strict):
+    """One printed table: ``rows[data][method]`` lists one cell per metric."""
+
+    title: str
+    metrics: list[str]
+    rows: dict[str, dict[str, list[Cell]]]
+
+    @model_validator(mode="after")
+    def _one_cell_per_metric(self) -> "PublishedTable":
+        for data, methods in self.rows.items():
+            for method, cells in methods.items():
+                if len(cells) != len(self.metrics):
+                    raise ValueError(
+                        f"{self.title}, {data}/{method}: expected {len(self.metrics)} cells, "
+                        f'got {len(cells)}; write "unknown" where a value is not known'
+                    )
+        return self
+
+
+class Claim(_Strict):
+    """A statement of the form "method beats baseline in metric by more than margin"."""
+
+    id: str
+    text: str
+    table: str
+    data: str
+    method: str
+    baseline: str
+    metric: str
+    margin: float
+
+
+class Published(_Strict):
+    """Everything one paper prints that a record can be held against."""
+
+    citation: str
+    provenance: str
+    data: dict[str, str]
+    methods: dict[str, str]
+    tables: dict[str, PublishedTable]
+    claims: list[Claim]
+
+    def cell(self, table: str, data: str, method: str, metric: str) -> Cell | None:
+        """The printed value; None where the paper has no such cell."""
+        printed = self.tables.get(table)
+        cells = printed.rows.get(data, {}).get(method) if printed else None
+        if printed is None or cells is None or metric not in printed.metrics:
+            return None
+        return cells[printed.metrics.index(metric)]
+
+
+@functools.cache
+def load(chapter: str) -> Published:
+    """Published numbers of one chapter, e.g. ``load("skeleton_recall")``."""
+    known = sorted(p.name[:-5] for p in files(__package__).iterdir() if p.name.endswith(".toml"))
+    if chapter not in known:
+        raise ValueError(f"no published numbers for {chapter!r}; known chapters: {known}")
+    text = (files(__package__) / f"{chapter}.toml").read_text(encoding="utf-8")
+    return Published.model_validate(tomllib.loads(text))
+
+
+def chapters() -> list[str]:
+    """Chapters with published numbers."""
+    return sorted(p.name[:-5] for p in files(__package__).iterdir() if p.name.endswith(".toml"))

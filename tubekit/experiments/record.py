@@ -1,0 +1,103 @@
+"""Records: what one training run measured, as one JSON file."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tubekit.experiments.environment import REPOSITORY
+
+RESULTS = REPOSITORY / "book" / "results"
+
+
+class Record(BaseModel):
+    """One run of one recipe with one seed.
+
+    ``cases`` holds the test metrics per case; NaN is stored as null. ``history`` holds
+    (step, training loss) and ``validation`` (step, score).
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: Literal[1] = 1
+    recipe: dict[str, Any]
+    digest: str
+    seed: int
+    source: Literal["real", "phantom"]
+    training_cases: list[str]
+    validation_cases: list[str]
+    groups: dict[str, str]
+    cases: dict[str, dict[str, float | None]]
+    parameters: int
+    steps_done: int
+    stopped_by: str
+    best_step: int
+    history: list[tuple[int, float]]
+    validation: list[tuple[int, float]]
+    seconds_training: float
+    seconds_total: float
+    peak_memory_mb: float
+    device: str
+    precision: str
+    versions: dict[str, str]
+    commit: str
+    finished: str
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """(table, data, method) of the recipe."""
+        return self.recipe["table"], self.recipe["data_name"], self.recipe["method"]
+
+
+def record_path(
+    recipe_id: str, chapter: str, profile: str, seed: int, root: Path = RESULTS
+) -> Path:
+    """Where a run's record belongs."""
+    return root / chapter / profile / f"{recipe_id.replace('/', '__')}__seed{seed}.json"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_record(record: Record, root: Path = RESULTS) -> Path:
+    recipe = record.recipe
+    name = "/".join(record.key)
+    path = record_path(name, recipe["chapter"], recipe["profile"], record.seed, root)
+    write_text(path, json.dumps(record.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
+    return path
+
+
+def read_record(path: Path) -> Record:
+    """Read one record.
+
+    Raises:
+        ValueError: the file is cut short or is not a record.
+    """
+    try:
+        return Record.model_validate_json(path.read_text(encoding="utf-8"))
+    except (ValidationError, UnicodeDecodeError) as error:
+        first = str(error).splitlines()
+        raise ValueError(
+            f"{path} is not a complete record ({'; '.join(first[:3])}); expected the JSON that "
+            "`tubekit run` writes; delete the file and run the recipe again"
+        ) from error
+
+
+def read_records(chapter: str, profile: str, root: Path = RESULTS) -> list[Record]:
+    """All records of a chapter and profile, in file order; an empty list when there are none."""
+    return [read_record(p) for p in sorted((root / chapter / profile).glob("*.json"))]

@@ -1,0 +1,141 @@
+"""Run one recipe with one seed: split, train, predict, measure, record."""
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from tubekit.data import PatchSampler, normalise
+from tubekit.experiments.data import Split
+from tubekit.experiments.environment import commit, device_name, now, versions
+from tubekit.experiments.evaluate import evaluate
+from tubekit.experiments.recipe import Recipe
+from tubekit.experiments.record import Record
+from tubekit.inference import predict_label
+from tubekit.metrics import dice
+from tubekit.training import FitResult, deterministic, fit, resolve_device
+from tubekit.types import Case
+
+
+def run(
+    recipe: Recipe,
+    seed: int,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    checkpoint: Path | None = None,
+    progress: bool = False,
+) -> tuple[Record, nn.Module, Split]:
+    """Train and test. The network comes back with its best validation weights.
+
+    Args:
+        device: ``cpu``, ``cuda`` or ``auto``.
+        precision: ``32-true``, ``bf16-mixed`` or ``auto``.
+        checkpoint: a file to resume from and to write to.
+    """
+    began = time.perf_counter()
+    device = resolve_device(device)
+    split: Split = recipe.data.build(seed=seed)
+    with deterministic(seed):
+        network = build_network(recipe, split)
+    loss = recipe.loss.build()
+    sampler = PatchSampler(
+        split.train,
+        recipe.patch_size,
+        recipe.batch_size,
+        maps=tuple(loss.needs),
+        foreground_fraction=recipe.foreground_fraction,
+        mirror_axes=recipe.mirror_axes,
+        when=recipe.maps_when,
+        seed=seed,
+    )
+    fitted = fit(
+        network,
+        loss,
+        sampler.batch,
+        steps=recipe.steps,
+        optimizer=recipe.optimizer,
+        max_seconds=recipe.max_seconds or math.inf,
+        precision=precision,
+        device=device,
+        checkpoint=checkpoint,
+        validate=validation_score(recipe, split, device),
+        validate_every=max(1, recipe.steps // recipe.validations),
+        seed=seed,
+        progress=progress,
+    )
+    predictions = {c.id: predict(network, c, recipe, device) for c in split.test}
+    cases = {c.id: evaluate(predictions[c.id], c, split.classes) for c in split.test}
+    record = make_record(recipe, seed, split, fitted, cases, network, device)
+    record.seconds_total = round(time.perf_counter() - began, 2)
+    return record, network, split
+
+
+def build_network(recipe: Recipe, split: Split) -> nn.Module:
+    """The recipe's network with the channels that the data ask for."""
+    channels = 1 if split.classes == 2 else split.classes
+    return recipe.network.build(in_channels=split.train[0].image.shape[0], out_channels=channels)
+
+
+def predict(network: nn.Module, case: Case, recipe: Recipe, device: str) -> np.ndarray:
+    """Label map of one case with the recipe's patch size."""
+    return predict_label(network, normalise(case), patch_size=recipe.patch_size, device=device)
+
+
+def validation_score(recipe: Recipe, split: Split, device: str) -> Callable[[nn.Module], float]:
+    """Mean foreground Dice on the validation cases: the only thing that selects weights."""
+
+    def score(network: nn.Module) -> float:
+        values = []
+        for case in split.validation:
+            prediction = predict(network, case, recipe, device)
+            for k in range(1, split.classes):
+                if case.label is not None and (case.label == k).any():
+                    values.append(dice(prediction == k, case.label == k))
+        return float(np.mean(values))
+
+    return score
+
+
+def make_record(
+    recipe: Recipe,
+    seed: int,
+    split: Split,
+    fitted: FitResult,
+    cases: dict[str, dict[str, float | None]],
+    network: nn.Module,
+    device: str,
+) -> Record:
+    """Gather what the run measured."""
+    every = max(1, len(fitted.history) // 100)
+    return Record(
+        recipe=recipe.to_dict(),
+        digest=recipe.digest,
+        seed=seed,
+        source=split.source,
+        training_cases=[c.id for c in split.train],
+        validation_cases=[c.id for c in split.validation],
+        groups={c.id: split.groups[c.id] for c in split.test},
+        cases=cases,
+        parameters=sum(p.numel() for p in network.parameters()),
+        steps_done=fitted.steps_done,
+        stopped_by=fitted.stopped_by,
+        best_step=fitted.best_step or fitted.steps_done,
+        history=[_pair(row, "loss") for row in fitted.history[::every]],
+        validation=[_pair(row, "validation") for row in fitted.history if row["validation"]],
+        seconds_training=round(fitted.seconds, 2),
+        seconds_total=0.0,
+        peak_memory_mb=round(fitted.peak_memory_mb, 1),
+        device=device_name(device),
+        precision=fitted.precision,
+        versions=versions(),
+        commit=commit(),
+        finished=now(),
+    )
+
+
+def _pair(row: dict[str, float | None], name: str) -> tuple[int, float]:
+    return int(row["step"] or 0), round(row[name] or 0.0, 5)

@@ -1,0 +1,177 @@
+"""Result tables from records: paper beside ours, with interval, seeds and verdict."""
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from tubekit.experiments import published
+from tubekit.experiments.evaluate import LABELS, METRICS, PERCENT
+from tubekit.experiments.record import Record
+from tubekit.experiments.verdict import Comparison, claim_verdict, compare, holm, per_unit
+
+BASELINE = "ce_dice"
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One method on one data set: the paper's cell and our mean, for one metric."""
+
+    table: str
+    data: str
+    method: str
+    metric: str
+    paper: published.Cell | None
+    mean: float
+    sd: float
+    units: int
+    seeds: int
+    source: str
+    device: str
+    against_baseline: Comparison | None
+    p_holm: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class ResultTable:
+    """Rows of one table, grouped by data set, as measured by ``records`` of one profile."""
+
+    chapter: str
+    table: str
+    profile: str
+    rows: tuple[Row, ...]
+
+    def frame(self, data: str, metrics: Sequence[str]) -> pd.DataFrame:
+        """One data set as a table of text: methods down, metrics across, ours and the paper's."""
+        names = published.load(self.chapter).methods
+        lines: dict[str, dict[str, str]] = {}
+        for row in self.rows:
+            if row.data != data or row.metric not in metrics:
+                continue
+            line = lines.setdefault(names.get(row.method, method_label(row.method)), {})
+            line[LABELS[row.metric]] = f"{row.mean:.2f} ± {row.sd:.2f}{_mark(row)}"
+            if row.paper is not None:
+                line[f"{LABELS[row.metric]}, paper"] = _paper(row.paper)
+        return pd.DataFrame.from_dict(lines, orient="index").fillna("–").rename_axis("Loss")
+
+    def comparison(self, data: str, method: str, metric: str) -> Comparison | None:
+        """The paired difference of one cell against CE + Dice."""
+        for row in self.rows:
+            if (row.data, row.method, row.metric) == (data, method, metric):
+                return row.against_baseline
+        return None
+
+
+CONTROLS = {
+    "soft_recall": "+ soft recall (whole label)",
+    "tversky": "CE + Tversky (0.3, 0.7)",
+    "srl_unclipped": "+ Skeleton Recall, unclipped tube",
+    "srl_reskeletonised": "+ Skeleton Recall, re-skeletonised levels",
+    "srl_as_released": "+ Skeleton Recall, as released",
+}
+
+
+def method_label(method: str) -> str:
+    """Readable name of a method that the paper does not have."""
+    name, _, weight = method.partition("_w")
+    if weight:
+        return f"{method_label(name)}, w = {weight}"
+    return CONTROLS.get(
+        method, {"srl": "+ Skeleton Recall", "cldice": "+ clDice"}.get(method, method)
+    )
+
+
+def grouped(records: Sequence[Record]) -> dict[tuple[str, str, str], list[Record]]:
+    """Records by (table, data, method)."""
+    groups: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
+    for record in records:
+        groups[record.key].append(record)
+    return dict(groups)
+
+
+def result_table(
+    records: Sequence[Record], chapter: str, table: str, profile: str, metrics: Sequence[str]
+) -> ResultTable:
+    """Summarise records. Ratios are shown in per cent.
+
+    Holm's correction runs over the metrics of one method on one data set.
+    """
+    printed = published.load(chapter)
+    groups = grouped(records)
+    rows = []
+    for (of_table, data, method), runs in groups.items():
+        if of_table != table:
+            continue
+        base = groups.get((table, data, BASELINE), [])
+        pairs = [compare(runs, base, m) if method != BASELINE else None for m in metrics]
+        corrected = iter(holm([p.p for p in pairs if p is not None]))
+        for metric, pair in zip(metrics, pairs, strict=True):
+            values = np.array(list(per_unit(runs, metric).values()))
+            scale = 100.0 if metric in PERCENT else 1.0
+            rows.append(
+                Row(
+                    table=table,
+                    data=data,
+                    method=method,
+                    metric=metric,
+                    paper=printed.cell(table, data, method, metric),
+                    mean=float(values.mean() * scale) if len(values) else float("nan"),
+                    sd=float(values.std(ddof=1) * scale) if len(values) > 1 else float("nan"),
+                    units=len(values),
+                    seeds=len({r.seed for r in runs}),
+                    source=runs[0].source,
+                    device=runs[0].device,
+                    against_baseline=_scaled(pair, scale),
+                    p_holm=next(corrected) if pair is not None else None,
+                )
+            )
+    return ResultTable(chapter, table, profile, tuple(rows))
+
+
+def claims_table(records: Sequence[Record], chapter: str) -> pd.DataFrame:
+    """Every testable statement of the paper with our paired difference and verdict.
+
+    Columns: claim, metric, difference, low, high, p, patients, verdict, detail, id.
+    """
+    groups = grouped(records)
+    lines = []
+    for claim in published.load(chapter).claims:
+        method = groups.get((claim.table, claim.data, claim.method), [])
+        baseline = groups.get((claim.table, claim.data, claim.baseline), [])
+        scale = 100.0 if claim.metric in PERCENT else 1.0
+        pair = _scaled(compare(method, baseline, claim.metric), scale)
+        verdict, detail = claim_verdict(pair, higher=METRICS[claim.metric][1], margin=claim.margin)
+        lines.append(
+            {
+                "claim": claim.text,
+                "metric": LABELS[claim.metric],
+                "difference": pair.difference if pair else float("nan"),
+                "low": pair.low if pair else float("nan"),
+                "high": pair.high if pair else float("nan"),
+                "p": pair.p if pair else float("nan"),
+                "patients": pair.units if pair else 0,
+                "verdict": verdict,
+                "detail": detail,
+                "id": claim.id,
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+def _scaled(pair: Comparison | None, scale: float) -> Comparison | None:
+    if pair is None:
+        return None
+    return dataclasses.replace(
+        pair, difference=pair.difference * scale, low=pair.low * scale, high=pair.high * scale
+    )
+
+
+def _mark(row: Row) -> str:
+    """A star where the difference to CE + Dice survives Holm's correction."""
+    return " *" if row.p_holm is not None and row.p_holm < 0.05 else ""
+
+
+def _paper(cell: published.Cell) -> str:
+    return {"unknown": "not known", "out of memory": "out of memory"}.get(str(cell), str(cell))

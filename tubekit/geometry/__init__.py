@@ -1,0 +1,27 @@
+"""Geometry of masks and probability maps: skeletons, distances, topology, morphology.
+
+Hard operations take NumPy arrays, soft ones (with gradients) take tensors (b c *s).
+"""
+
+from tubekit.geometry.distance import distance_transform, signed_distance, surface
+from tubekit.geometry.morphology import soft_dilate, soft_erode, soft_open
+from tubekit.geometry.skeleton import skeletonize, tubed_skeleton
+from tubekit.geometry.soft_skeleton import soft_skeleton
+from tubekit.geometry.topological_skeleton import topological_skeleton
+from tubekit.geometry.topology import betti_numbers, components, euler_number
+
+__all__ = [
+    "betti_numbers",
+    "components",
+    "distance_transform",
+    "euler_number",
+    "signed_distance",
+    "skeletonize",
+    "soft_dilate",
+    "soft_erode",
+    "soft_open",
+    "soft_skeleton",
+    "surface",
+    "topological_skeleton",
+    "tubed_skeleton",
+]

@@ -1,0 +1,78 @@
+"""Grey-value morphology on tensors, with gradients: erosion, dilation and opening.
+
+The window never leaves the image: what lies beyond a border takes no part, so a constant image
+stays constant and an object that touches a border is not eaten from there.
+"""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from tubekit import _check
+
+# Max pooling pads with minus infinity, which is what "beyond the border takes no part" asks for.
+_MAX_POOL = {2: F.max_pool2d, 3: F.max_pool3d}
+
+
+def soft_erode(probs: Float[Tensor, "b c *s"]) -> Float[Tensor, "b c *s"]:
+    """Minimum over the voxel and its face neighbours (a cross of 5 pixels or 7 voxels).
+
+    Args:
+        probs: grey values, 2-D or 3-D, usually probabilities in [0, 1].
+    Returns:
+        The eroded image. Where several voxels share the minimum, the axes share the gradient.
+    Raises:
+        ValueError: not 2 or 3 spatial axes.
+    Reference: Shit et al., clDice, CVPR 2021, section 3.2.
+    """
+    ndim = _spatial_ndim(probs)
+    lowest = -_max_pool(-probs, _line(0, ndim))
+    for axis in range(1, ndim):
+        lowest = torch.minimum(lowest, -_max_pool(-probs, _line(axis, ndim)))
+    return lowest
+
+
+def soft_dilate(probs: Float[Tensor, "b c *s"]) -> Float[Tensor, "b c *s"]:
+    """Maximum over the box of 3 voxels along every axis (9 pixels or 27 voxels).
+
+    Args:
+        probs: grey values, 2-D or 3-D, usually probabilities in [0, 1].
+    Returns:
+        The dilated image.
+    Raises:
+        ValueError: not 2 or 3 spatial axes.
+    Reference: Shit et al., clDice, CVPR 2021, section 3.2.
+    """
+    return _max_pool(probs, (3,) * _spatial_ndim(probs))
+
+
+def soft_open(probs: Float[Tensor, "b c *s"]) -> Float[Tensor, "b c *s"]:
+    """Erosion, then dilation: removes what is thinner than the cross.
+
+    The box of the dilation is larger than the cross of the erosion, so the result may exceed
+    ``probs`` at places; the soft skeleton clips the difference at zero.
+
+    Args:
+        probs: grey values, 2-D or 3-D, usually probabilities in [0, 1].
+    Returns:
+        The opened image.
+    Raises:
+        ValueError: not 2 or 3 spatial axes.
+    Reference: Shit et al., clDice, CVPR 2021, section 3.2.
+    """
+    return soft_dilate(soft_erode(probs))
+
+
+def _spatial_ndim(probs: Tensor) -> int:
+    _check.dimensions("probs (batch, channel and 2 or 3 spatial axes)", probs, (4, 5))
+    return probs.ndim - 2
+
+
+def _line(axis: int, ndim: int) -> tuple[int, ...]:
+    return tuple(3 if i == axis else 1 for i in range(ndim))
+
+
+def _max_pool(image: Tensor, window: tuple[int, ...]) -> Tensor:
+    padding = tuple(size // 2 for size in window)
+    return _MAX_POOL[len(window)](image, window, stride=1, padding=padding)

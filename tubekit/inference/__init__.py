@@ -1,0 +1,5 @@
+"""From a trained network and a whole image to probabilities and labels."""
+
+from tubekit.inference.sliding_window import predict_label, predict_probs
+
+__all__ = ["predict_label", "predict_probs"]

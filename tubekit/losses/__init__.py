@@ -1,0 +1,33 @@
+"""Losses: pure functions on probabilities and masks, and thin Modules on logits and labels."""
+
+from tubekit.losses.base import SegmentationLoss
+from tubekit.losses.cldice import SoftClDiceLoss, soft_cldice
+from tubekit.losses.compose import WeightedSum
+from tubekit.losses.cross_entropy import CrossEntropyLoss, cross_entropy
+from tubekit.losses.deep_supervision import DeepSupervision
+from tubekit.losses.dice import DiceCELoss, SoftDiceLoss, soft_dice
+from tubekit.losses.recall import SoftRecallLoss, soft_recall
+from tubekit.losses.skeleton_recall import SkeletonRecallLoss, skeleton_recall
+from tubekit.losses.topological_cldice import TopologicalClDiceLoss, topological_cldice
+from tubekit.losses.tversky import TverskyLoss, tversky_index
+
+__all__ = [
+    "CrossEntropyLoss",
+    "DeepSupervision",
+    "DiceCELoss",
+    "SegmentationLoss",
+    "SkeletonRecallLoss",
+    "SoftClDiceLoss",
+    "SoftDiceLoss",
+    "SoftRecallLoss",
+    "TopologicalClDiceLoss",
+    "TverskyLoss",
+    "WeightedSum",
+    "cross_entropy",
+    "skeleton_recall",
+    "soft_cldice",
+    "soft_dice",
+    "soft_recall",
+    "topological_cldice",
+    "tversky_index",
+]

@@ -1,0 +1,85 @@
+"""Soft Dice, and its sum with cross-entropy as nnU-Net trains."""
+
+from jaxtyping import Bool, Float, Integer
+from torch import Tensor
+
+from tubekit import _check
+from tubekit.losses.base import SegmentationLoss, nonnegative, total
+from tubekit.losses.cross_entropy import CrossEntropyLoss
+
+
+def soft_dice(
+    probs: Float[Tensor, "b k *s"],
+    masks: Float[Tensor, "b k *s"],
+    *,
+    smooth: float = 1e-5,
+    batch: bool = False,
+) -> Float[Tensor, "n k"]:
+    """Twice the overlap over the sum of both sizes, with probabilities in place of a mask.
+
+    Args:
+        probs: foreground probabilities in [0, 1], background left out.
+        masks: one-hot truth in {0, 1}.
+        smooth: added above and below; an absent class that is not predicted scores 1.
+        batch: pool the sums over the batch ("batch Dice") before the ratio.
+    Returns:
+        Scores in [0, 1], 1 is best: one row per sample, or a single row with ``batch``.
+    Raises:
+        ValueError: shapes differ.
+
+    Equation: :eq:`eq-soft-dice`
+
+    Reference: Milletari et al., 3DV 2016; smoothing and the left-out background as in nnU-Net
+    (Isensee et al., Nature Methods 2021).
+    """
+    _check.same_shape(probs=probs, masks=masks)
+    overlap = total(probs * masks, batch)
+    sizes = total(probs, batch) + total(masks, batch)
+    return (2 * overlap + smooth) / (sizes + smooth).clamp(min=1e-8)
+
+
+class SoftDiceLoss(SegmentationLoss):
+    """1 - mean soft Dice over samples and foreground classes. Range [0, 1].
+
+    nnU-Net minimises the negative Dice, this value less 1: the gradient is the same.
+
+    Args:
+        smooth: see ``soft_dice``.
+        batch: see ``soft_dice``; nnU-Net switches it on for 2-D networks.
+    """
+
+    def __init__(self, smooth: float = 1e-5, batch: bool = False) -> None:
+        super().__init__()
+        nonnegative(smooth=smooth)
+        self.smooth = smooth
+        self.batch = batch
+
+    def from_probs(
+        self, probs: Float[Tensor, "b k *s"], masks: Float[Tensor, "b k *s"], **maps: Tensor
+    ) -> Float[Tensor, ""]:
+        return 1 - soft_dice(probs, masks, smooth=self.smooth, batch=self.batch).mean()
+
+
+class DiceCELoss(SegmentationLoss):
+    """Cross-entropy plus soft Dice loss, both with weight 1: the generic loss of nnU-Net.
+
+    Args:
+        smooth: of the Dice part.
+        batch: of the Dice part.
+    """
+
+    def __init__(self, smooth: float = 1e-5, batch: bool = False) -> None:
+        super().__init__()
+        self.cross_entropy = CrossEntropyLoss()
+        self.dice = SoftDiceLoss(smooth, batch)
+
+    def from_logits(
+        self,
+        logits: Float[Tensor, "b c *s"],
+        target: Integer[Tensor, "b 1 *s"],
+        *,
+        valid: Bool[Tensor, "b 1 *s"] | None = None,
+        **maps: Tensor,
+    ) -> Float[Tensor, ""]:
+        cross_entropy = self.cross_entropy.from_logits(logits, target, valid=valid)
+        return cross_entropy + self.dice.from_logits(logits, target, valid=valid)

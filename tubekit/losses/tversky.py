@@ -1,0 +1,69 @@
+"""Tversky index: Dice with separate prices for false positives and false negatives."""
+
+from jaxtyping import Float
+from torch import Tensor
+
+from tubekit import _check
+from tubekit.losses.base import SegmentationLoss, nonnegative, total
+
+
+def tversky_index(
+    probs: Float[Tensor, "b k *s"],
+    masks: Float[Tensor, "b k *s"],
+    *,
+    alpha: float,
+    beta: float,
+    smooth: float = 1e-5,
+    batch: bool = False,
+) -> Float[Tensor, "n k"]:
+    """TP / (TP + alpha FP + beta FN), soft. (1/2, 1/2) is Dice, (1, 1) is IoU, (0, 1) is recall.
+
+    Args:
+        probs: foreground probabilities in [0, 1].
+        masks: one-hot truth in {0, 1}.
+        alpha: price of a false positive, at least 0.
+        beta: price of a false negative, at least 0; beta > alpha favours recall.
+        smooth: added above and below. Dice counts TP twice, so the smoothing s of Dice is s/2 here.
+        batch: pool the sums over the batch before the ratio.
+    Returns:
+        Scores in [0, 1], 1 is best: one row per sample, or a single row with ``batch``.
+    Raises:
+        ValueError: shapes differ.
+
+    Equation: :eq:`eq-tversky`
+
+    Reference: Salehi et al., MLMI 2017, equation 3.
+    """
+    _check.same_shape(probs=probs, masks=masks)
+    true_positive = total(probs * masks, batch)
+    false_positive = total(probs * (1 - masks), batch)
+    false_negative = total((1 - probs) * masks, batch)
+    denominator = true_positive + alpha * false_positive + beta * false_negative
+    return (true_positive + smooth) / (denominator + smooth).clamp(min=1e-8)
+
+
+class TverskyLoss(SegmentationLoss):
+    """1 - mean Tversky index over samples and foreground classes. Range [0, 1].
+
+    Args:
+        alpha: price of a false positive.
+        beta: price of a false negative.
+        smooth: see ``tversky_index``.
+        batch: see ``tversky_index``.
+    """
+
+    def __init__(
+        self, alpha: float = 0.3, beta: float = 0.7, smooth: float = 1e-5, batch: bool = False
+    ) -> None:
+        super().__init__()
+        nonnegative(alpha=alpha, beta=beta, smooth=smooth)
+        self.alpha, self.beta = alpha, beta
+        self.smooth, self.batch = smooth, batch
+
+    def from_probs(
+        self, probs: Float[Tensor, "b k *s"], masks: Float[Tensor, "b k *s"], **maps: Tensor
+    ) -> Float[Tensor, ""]:
+        index = tversky_index(
+            probs, masks, alpha=self.alpha, beta=self.beta, smooth=self.smooth, batch=self.batch
+        )
+        return 1 - index.mean()

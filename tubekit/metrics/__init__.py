@@ -1,0 +1,53 @@
+"""Metrics on binary masks: ``(pred, target, *, spacing=None) -> float``, NaN where undefined."""
+
+from tubekit.metrics.cases import DEFAULT_METRICS, Metric, evaluate_case
+from tubekit.metrics.centerline import cldice, topology_precision, topology_sensitivity
+from tubekit.metrics.overlap import (
+    Counts,
+    counts,
+    dice,
+    false_positive_rate,
+    iou,
+    precision,
+    recall,
+    volume_ratio,
+)
+from tubekit.metrics.surface import assd, hausdorff, hd95, nsd
+from tubekit.metrics.surface_distance import SurfaceDistances, surface_distances
+from tubekit.metrics.topology import (
+    BettiErrors,
+    betti_difference_0,
+    betti_error_0,
+    betti_error_1,
+    betti_error_2,
+    betti_errors,
+)
+
+__all__ = [
+    "DEFAULT_METRICS",
+    "BettiErrors",
+    "Counts",
+    "Metric",
+    "SurfaceDistances",
+    "assd",
+    "betti_difference_0",
+    "betti_error_0",
+    "betti_error_1",
+    "betti_error_2",
+    "betti_errors",
+    "cldice",
+    "counts",
+    "dice",
+    "evaluate_case",
+    "false_positive_rate",
+    "hausdorff",
+    "hd95",
+    "iou",
+    "nsd",
+    "precision",
+    "recall",
+    "surface_distances",
+    "topology_precision",
+    "topology_sensitivity",
+    "volume_ratio",
+]

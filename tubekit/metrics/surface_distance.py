@@ -1,0 +1,112 @@
+"""Distances between two surfaces, computed once for all surface metrics."""
+
+import functools
+import itertools
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float64
+from skimage.measure import marching_cubes, mesh_surface_area
+
+from tubekit.geometry import distance_transform, surface
+from tubekit.types import Spacing
+
+Distances = Float64[np.ndarray, " n"]
+
+
+class SurfaceDistances(NamedTuple):
+    """From each surface element to the nearest element of the other surface, in mm.
+
+    Attributes:
+        pred_to_target: one distance per element of the prediction's surface.
+        target_to_pred: the other way round.
+        pred_weights: size of each element: 1, or its length (2-D) or area (3-D) in mm or mm².
+        target_weights: the same for the target.
+    """
+
+    pred_to_target: Distances
+    target_to_pred: Distances
+    pred_weights: Distances
+    target_weights: Distances
+
+
+def surface_distances(
+    pred: Bool[np.ndarray, "*s"],
+    target: Bool[np.ndarray, "*s"],
+    spacing: Spacing,
+    *,
+    weighted: bool = False,
+) -> SurfaceDistances:
+    """Directed distances between the surfaces of two masks that are not empty.
+
+    Args:
+        pred: binary mask, (y, x) or (z, y, x).
+        target: binary truth on the same grid.
+        spacing: mm, array order.
+        weighted: False takes surface voxels (mask without its erosion by the face cross; outside
+            the image counts as background), each with weight 1. True takes the cells between
+            voxel centres that the boundary crosses, each weighted with its length or area.
+
+    Reference: Nikolov et al., JMIR 2021, for the weighted form.
+    """
+    box = _bounding_box(pred | target)  # exact: no surface lies outside
+    pred, target = pred[box], target[box]
+    if weighted:
+        pred_code, target_code = _corner_codes(pred), _corner_codes(target)
+        sizes = _element_sizes(spacing)
+        pred_surface, target_surface = sizes[pred_code] > 0, sizes[target_code] > 0
+        weights = sizes[pred_code[pred_surface]], sizes[target_code[target_surface]]
+    else:
+        pred_surface, target_surface = surface(pred), surface(target)
+        weights = np.ones(pred_surface.sum()), np.ones(target_surface.sum())
+    to_target = distance_transform(~target_surface, spacing)[pred_surface]
+    to_pred = distance_transform(~pred_surface, spacing)[target_surface]
+    return SurfaceDistances(to_target.astype(float), to_pred.astype(float), *weights)
+
+
+def _bounding_box(mask: Bool[np.ndarray, "*s"]) -> tuple[slice, ...]:
+    found = np.nonzero(mask)
+    return tuple(slice(int(axis.min()), int(axis.max()) + 1) for axis in found)
+
+
+def _corner_codes(mask: Bool[np.ndarray, "..."]) -> np.ndarray:
+    """Which of the 4 or 8 voxels around each cell corner are set, one bit per voxel."""
+    padded = np.pad(mask, 1).astype(np.uint8)
+    grid = [size - 1 for size in padded.shape]
+    code = np.zeros(grid, np.uint8)
+    for bit, offset in enumerate(itertools.product((0, 1), repeat=mask.ndim)):
+        window = tuple(slice(o, o + size) for o, size in zip(offset, grid, strict=True))
+        code |= padded[window] << np.uint8(bit)
+    return code
+
+
+@functools.lru_cache(maxsize=64)
+def _element_sizes(spacing: Spacing) -> Float64[np.ndarray, " codes"]:
+    """Length or area of the boundary inside a cell, for every corner code.
+
+    Foreground corners on a diagonal are cut off one by one. A cell with more foreground than
+    background corners takes the surface of its complement, so a mask and its complement agree.
+    """
+    axes = len(spacing)
+    corners = 2**axes
+    sizes = np.zeros(2**corners)
+    for code in range(1, 2**corners - 1):
+        bits = np.array([code >> bit & 1 for bit in range(corners)]).reshape((2,) * axes)
+        few = bits if 2 * bits.sum() <= corners else 1 - bits
+        sizes[code] = _length(few, spacing) if axes == 2 else _area(few, spacing)
+    return sizes
+
+
+def _length(corners: np.ndarray, spacing: Spacing) -> float:
+    """Length of the line through a 2 x 2 cell with one or two corners set."""
+    if corners.sum() == 2 and corners[0, 0] != corners[1, 1]:  # a side: a line along one axis
+        return spacing[1] if corners[0, 0] == corners[0, 1] else spacing[0]
+    return float(corners.sum() * np.linalg.norm(spacing) / 2)
+
+
+def _area(corners: np.ndarray, spacing: Spacing) -> float:
+    """Area of the classic marching-cubes surface in a 2 x 2 x 2 cell."""
+    vertices, faces, _, _ = marching_cubes(
+        corners.astype(float), 0.5, spacing=spacing, method="lorensen"
+    )
+    return float(mesh_surface_area(vertices, faces))

@@ -1,0 +1,93 @@
+"""What the networks share: one layer, its initialisation, and the check of the input."""
+
+from collections.abc import Sequence
+from math import prod
+
+import torch
+from torch import Tensor, nn
+
+from tubekit import _check
+
+CONVS: dict[int, type[nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
+TRANSPOSED_CONVS: dict[int, type[nn.Module]] = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
+NORMS: dict[str, dict[int, type[nn.Module]]] = {
+    "instance": {2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d},
+    "batch": {2: nn.BatchNorm2d, 3: nn.BatchNorm3d},
+}
+LEAK = 0.01  # slope of LeakyReLU below zero
+
+
+def conv_norm(
+    ndim: int,
+    in_channels: int,
+    out_channels: int,
+    *,
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    norm: str,
+    bias: bool,
+) -> nn.Sequential:
+    """Convolution with "same" zero padding, then an affine normalisation with eps 1e-5."""
+    padding = tuple(k // 2 for k in kernel)
+    conv = CONVS[ndim](in_channels, out_channels, tuple(kernel), tuple(stride), padding, bias=bias)
+    return nn.Sequential(conv, NORMS[norm][ndim](out_channels, eps=1e-5, affine=True))
+
+
+def kaiming(network: nn.Module, *, leak: float) -> None:
+    """Draw convolution weights as He et al. (2015) for a LeakyReLU of slope ``leak``; biases 0."""
+    for module in network.modules():
+        if isinstance(module, (*CONVS.values(), *TRANSPOSED_CONVS.values())):
+            for name, parameter in module.named_parameters(recurse=False):
+                if name == "weight":
+                    nn.init.kaiming_normal_(parameter, a=leak)
+                else:
+                    nn.init.zeros_(parameter)
+
+
+def per_axis(
+    name: str, values: Sequence[int | Sequence[int]], stages: int, ndim: int
+) -> tuple[tuple[int, ...], ...]:
+    """One tuple of ``ndim`` positive integers per stage; an integer counts for every axis.
+
+    Raises:
+        ValueError: not one value per stage, or a tuple that has not one entry per axis.
+    """
+    full = tuple((v,) * ndim if isinstance(v, int) else tuple(v) for v in values)
+    if len(full) != stages or any(len(v) != ndim or min(v) < 1 for v in full):
+        raise ValueError(
+            f"{name} needs one positive integer or one tuple of {ndim} for each of the {stages} "
+            f"stages, got {tuple(values)}; give {name} as many entries as features has"
+        )
+    return full
+
+
+def check_image(
+    image: Tensor, *, channels: int, divisor: tuple[int, ...], weights: nn.Module
+) -> None:
+    """Raise ValueError unless a network with these properties and ``weights`` can take ``image``.
+
+    The coarsest level must keep two voxels or more: over a single one an instance norm is 0
+    whatever the image shows.
+    """
+    ndim = len(divisor)
+    _check.dimensions("image", image, [ndim + 2])
+    size = tuple(image.shape[2:])
+    if image.shape[1] != channels:
+        raise ValueError(
+            f"image must have {channels} channel(s) in axis 1, got {image.shape[1]} in shape "
+            f"{tuple(image.shape)}; build the network with in_channels={image.shape[1]}"
+        )
+    dtype = next(weights.parameters()).dtype
+    if image.dtype != dtype and not torch.is_autocast_enabled(image.device.type):
+        raise ValueError(
+            f"image must have the weights' type {dtype}, got {image.dtype}; "
+            f"cast it with image.to({dtype})"
+        )
+    target = tuple(max(-(-s // d), 1) * d for s, d in zip(size, divisor, strict=True))
+    if target == divisor and prod(divisor) > 1:
+        target = (2 * divisor[0], *divisor[1:])
+    if target != size:
+        raise ValueError(
+            f"image size must be a multiple of {divisor} per axis with two voxels or more at the "
+            f"coarsest level, got {size}; pad it to {target} and crop the output"
+        )

@@ -1,0 +1,35 @@
+"""Figures of the book: overlays, curves, tables and rotatable surfaces."""
+
+from tubekit.plots.curves import bars, paired_strips, training_curves
+from tubekit.plots.figures import png_bytes, show
+from tubekit.plots.html import Html
+from tubekit.plots.mesh3d import Surface, tree_mesh
+from tubekit.plots.overlays import class_map, overlay, show_images, skeleton_overlay
+from tubekit.plots.rotatable import rotatable
+from tubekit.plots.still import camera_axes, still_figure
+from tubekit.plots.style import CLASS_COLOURS, OKABE_ITO, book_style, class_colours, panels
+from tubekit.plots.tables import table_html
+
+__all__ = [
+    "CLASS_COLOURS",
+    "OKABE_ITO",
+    "Html",
+    "Surface",
+    "bars",
+    "book_style",
+    "camera_axes",
+    "class_colours",
+    "class_map",
+    "overlay",
+    "paired_strips",
+    "panels",
+    "png_bytes",
+    "rotatable",
+    "show",
+    "show_images",
+    "skeleton_overlay",
+    "still_figure",
+    "table_html",
+    "training_curves",
+    "tree_mesh",
+]

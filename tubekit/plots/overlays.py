@@ -1,0 +1,207 @@
+"""Images with masks, mistakes, classes and skeletons drawn over them."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Bool, Float, Integer, Shaped
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+
+from tubekit import _check
+from tubekit.plots.style import OKABE_ITO, book_style, class_colours, display_range, panels
+
+# Found, invented, missed: word, colour, and a hatch for enlarged panels, where it can be seen.
+OUTCOMES = (
+    ("found (true positive)", OKABE_ITO["sky blue"], ""),
+    ("invented (false positive)", OKABE_ITO["yellow"], "..."),
+    ("missed (false negative)", OKABE_ITO["vermilion"], "///"),
+)
+Box = tuple[int, int, int, int]
+"""Rows and columns (y0, y1, x0, x1), half open."""
+
+
+def show_images(
+    images: Sequence[Shaped[np.ndarray, "..."]],
+    titles: Sequence[str] | None = None,
+    *,
+    columns: int = 3,
+) -> Figure:
+    """Images side by side.
+
+    Args:
+        images: each (y x), (1 y x) or (3 y x); label maps are drawn like grey images.
+        titles: one per image.
+        columns: most images in a row.
+    Raises:
+        ValueError: no image, another number of titles, or a volume.
+    """
+    if not images or (titles is not None and len(titles) != len(images)):
+        raise ValueError(
+            f"expected one title per image, got {len(images)} images and "
+            f"{len(titles or ())} titles; give at least one image and as many titles"
+        )
+    columns = min(columns, len(images))
+    with book_style():
+        figure, axes = panels(-(-len(images) // columns), columns)
+        for ax, image in zip(axes, images, strict=False):
+            _draw(ax, image)
+        for ax, title in zip(axes, titles or (), strict=False):
+            ax.set_title(title)
+        for ax in axes:
+            ax.set_axis_off()
+    return figure
+
+
+def overlay(
+    image: Shaped[np.ndarray, "..."],
+    pairs: Mapping[str, tuple[Shaped[np.ndarray, "y x"], Shaped[np.ndarray, "y x"]]],
+    *,
+    zoom: Box | None = None,
+    columns: int = 2,
+) -> Figure:
+    """What predictions find, invent and miss, over the image.
+
+    Args:
+        image: (y x), (1 y x) or (3 y x).
+        pairs: title to (target, prediction), binary; one panel each.
+        zoom: box drawn enlarged, and hatched, in a second row of panels.
+        columns: most panels in a row.
+    Raises:
+        ValueError: masks that are not binary or not on the image's grid, or a box outside it.
+    """
+    grid = image.shape[-2:]
+    if zoom is not None:
+        _check_box(zoom, grid)
+    masks = {}
+    for title, (target, prediction) in pairs.items():
+        _check.same_shape(image=np.empty(grid), target=target, prediction=prediction)
+        masks[title] = _check.binary("target", target), _check.binary("prediction", prediction)
+    columns = max(min(columns, len(masks)), 1)
+    rows = -(-len(masks) // columns)
+    with book_style():
+        figure, axes = panels(rows * (1 if zoom is None else 2), columns)
+        for i, (title, (target, prediction)) in enumerate(masks.items()):
+            at = i // columns * columns * (1 if zoom is None else 2) + i % columns
+            _draw_outcomes(axes[at], image, target, prediction)
+            axes[at].set_title(title)
+            if zoom is not None:
+                y0, y1, x0, x1 = zoom
+                axes[at].add_patch(
+                    Rectangle((x0 - 0.5, y0 - 0.5), x1 - x0, y1 - y0, fill=False, ec="white", lw=2)
+                )
+                inset = axes[at + columns]
+                _draw_outcomes(inset, image, target, prediction, hatched=True)
+                inset.set(xlim=(x0 - 0.5, x1 - 0.5), ylim=(y1 - 0.5, y0 - 0.5))
+                inset.set_title(f"{title}, enlarged")
+        for ax in axes:
+            ax.set_axis_off()
+        handles = [
+            Patch(facecolor=colour, edgecolor="black", hatch=hatch if zoom else "", label=word)
+            for word, colour, hatch in OUTCOMES
+        ]
+        figure.legend(handles=handles, loc="outside lower center", ncols=1)
+    return figure
+
+
+def class_map(
+    label: Integer[np.ndarray, "y x"],
+    names: Sequence[str],
+    *,
+    image: Shaped[np.ndarray, "..."] | None = None,
+) -> Figure:
+    """A label map with one colour per class and a legend of the classes that occur.
+
+    Args:
+        label: classes 0 (background) to ``len(names)``; project a volume first, e.g. ``.max(0)``.
+        names: names of the classes from 1.
+        image: drawn underneath; ``None`` leaves white.
+    """
+    _check.integer_classes("label", label, len(names) + 1)
+    colours = class_colours(len(names))
+    with book_style():
+        figure, (ax,) = panels(1, 1, height=5.4)
+        if image is not None:
+            _draw(ax, image)
+        _paint(ax, label, colours)
+        ax.set_axis_off()
+        handles = [
+            Patch(facecolor=colour, edgecolor="black", label=f"{i + 1} {name}")
+            for i, (name, colour) in enumerate(zip(names, colours, strict=True))
+            if (label == i + 1).any()
+        ]
+        figure.legend(handles=handles, loc="outside right center")
+    return figure
+
+
+def skeleton_overlay(
+    mask: Bool[np.ndarray, "y x"],
+    skeletons: Mapping[str, Bool[np.ndarray, "y x"]],
+    *,
+    columns: int = 2,
+) -> Figure:
+    """Skeletons in colour over the grey mask they were taken from, one panel each."""
+    columns = max(min(columns, len(skeletons)), 1)
+    with book_style():
+        figure, axes = panels(-(-len(skeletons) // columns), columns)
+        for ax, (title, skeleton) in zip(axes, skeletons.items(), strict=False):
+            _check.same_shape(mask=mask, skeleton=skeleton)
+            ax.imshow(mask, cmap="Greys", vmin=0, vmax=3, interpolation="nearest")
+            _paint(ax, skeleton.astype(int), [to_rgb(OKABE_ITO["vermilion"])])
+            ax.set_title(title)
+        for ax in axes:
+            ax.set_axis_off()
+    return figure
+
+
+def outcome_map(
+    target: Bool[np.ndarray, "y x"], prediction: Bool[np.ndarray, "y x"]
+) -> Integer[np.ndarray, "y x"]:
+    """0 background, 1 found, 2 invented, 3 missed."""
+    return np.select([target & prediction, prediction, target], [1, 2, 3], 0)
+
+
+def _draw_outcomes(
+    ax: Axes, image: np.ndarray, target: np.ndarray, prediction: np.ndarray, hatched: bool = False
+) -> None:
+    _draw(ax, image)
+    outcome = outcome_map(target, prediction)
+    _paint(ax, outcome, [to_rgb(colour) for _, colour, _ in OUTCOMES])
+    for i, (_, _, hatch) in enumerate(OUTCOMES):
+        if hatched and hatch and (outcome == i + 1).any():
+            ax.contourf(outcome == i + 1, levels=[0.5, 1.5], colors="none", hatches=[hatch])
+
+
+def _paint(ax: Axes, label: np.ndarray, colours: Sequence[tuple[float, float, float]]) -> None:
+    """Opaque colours on the classes, nothing on the background."""
+    table = np.array([(0.0, 0.0, 0.0, 0.0), *((*colour, 1.0) for colour in colours)])
+    ax.imshow(table[label], interpolation="nearest")
+
+
+def _draw(ax: Axes, image: np.ndarray) -> None:
+    plane = _plane(image)
+    low, high = display_range(plane)
+    scaled = np.clip((plane - low) / (high - low), 0, 1)
+    ax.imshow(scaled, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+
+
+def _plane(image: Shaped[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+    """(y x), or (y x 3) in colour, as matplotlib wants it."""
+    image = np.asarray(image, dtype=float)
+    if image.ndim == 3 and len(image) in (1, 3):
+        return image[0] if len(image) == 1 else np.moveaxis(image, 0, -1)
+    if image.ndim != 2:
+        raise ValueError(
+            f"an image needs shape (y x), (1 y x) or (3 y x), got {image.shape}; "
+            "take a slice or a projection of a volume first"
+        )
+    return image
+
+
+def _check_box(box: Box, grid: tuple[int, ...]) -> None:
+    y0, y1, x0, x1 = box
+    if not (0 <= y0 < y1 <= grid[0] and 0 <= x0 < x1 <= grid[1]):
+        raise ValueError(
+            f"zoom must lie inside the image {tuple(grid)}, got {box}; give (y0, y1, x0, x1)"
+        )

@@ -1,0 +1,110 @@
+"""Colours and type that stay legible on a phone, in print, and without colour vision."""
+
+import colorsys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from cycler import cycler
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+OKABE_ITO = {
+    "orange": "#E69F00",
+    "sky blue": "#56B4E9",
+    "green": "#009E73",
+    "yellow": "#F0E442",
+    "blue": "#0072B2",
+    "vermilion": "#D55E00",
+    "purple": "#CC79A7",
+    "black": "#000000",
+}
+"""Okabe and Ito, Color Universal Design, 2008."""
+
+SERIES = tuple(
+    OKABE_ITO[name] for name in ("blue", "vermilion", "green", "purple", "orange", "sky blue")
+)
+"""Colours of lines and bars, in this order; all readable on white."""
+
+CLASS_COLOURS = (
+    "#E69F00",
+    "#56B4E9",
+    "#009E73",
+    "#F0E442",
+    "#0072B2",
+    "#D55E00",
+    "#CC79A7",
+    "#490024",
+    "#240092",
+    "#920000",
+    "#496D6D",
+    "#DBB6B6",
+    "#006D49",
+)
+"""Thirteen classes: Okabe-Ito, then six chosen to lie far (CIEDE2000) from all others, for normal
+vision and for simulated red and green blindness."""
+
+WIDTH_INCHES = 7.2
+FONT_POINTS = 12.0
+
+_RC: dict[Any, Any] = {
+    "font.size": FONT_POINTS,
+    "axes.titlesize": FONT_POINTS,
+    "axes.labelsize": FONT_POINTS,
+    "xtick.labelsize": FONT_POINTS,
+    "ytick.labelsize": FONT_POINTS,
+    "legend.fontsize": FONT_POINTS,
+    "figure.facecolor": "white",  # a white card: legible where the page itself is dark
+    "axes.facecolor": "white",
+    "savefig.facecolor": "white",
+    "text.color": "black",
+    "axes.edgecolor": "#444444",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.prop_cycle": cycler(color=SERIES),
+    "lines.linewidth": 2.0,
+    "legend.frameon": False,
+    "image.cmap": "gray",
+    "svg.hashsalt": "tubekit",  # equal figures give equal files
+}
+
+
+@contextmanager
+def book_style() -> Iterator[None]:
+    """Use the book's look inside a ``with`` block; global settings are untouched."""
+    with mpl.rc_context(_RC):
+        yield
+
+
+def panels(rows: int, columns: int, *, height: float | None = None) -> tuple[Figure, list[Axes]]:
+    """A figure of the book's width with a grid of axes, row by row.
+
+    The figure is unknown to pyplot, so that a notebook shows it once, when it is returned.
+
+    Args:
+        rows: number of rows.
+        columns: number of columns.
+        height: height of one row in inches; ``None`` makes square panels.
+    """
+    row = WIDTH_INCHES / columns if height is None else height
+    figure = Figure(figsize=(WIDTH_INCHES, row * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False)
+    return figure, list(grid.ravel())
+
+
+def class_colours(n: int) -> list[tuple[float, float, float]]:
+    """RGB colours in [0, 1] of classes 1 to n; beyond 13 the same ones come back darker."""
+    colours = []
+    for i in range(n):
+        hue, light, saturation = colorsys.rgb_to_hls(*to_rgb(CLASS_COLOURS[i % 13]))
+        colours.append(colorsys.hls_to_rgb(hue, light * 0.6 ** (i // 13), saturation))
+    return colours
+
+
+def display_range(image: np.ndarray) -> tuple[float, float]:
+    """Grey values shown as black and white: the 0.5 and 99.5 per cent quantiles."""
+    low, high = np.quantile(image, [0.005, 0.995])
+    return float(low), float(high if high > low else low + 1)
