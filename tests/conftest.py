@@ -8,6 +8,8 @@ import pytest
 import torch
 from jaxtyping import install_import_hook
 
+import tests.checker  # noqa: F401  # the hook below finds it by name
+
 install_import_hook("tubekit", "tests.checker.typechecker").__enter__()
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -17,7 +19,7 @@ MIRROR = Path(os.environ.get("TUBEKIT_MIRROR", ROOT.parent / "shared" / "data"))
 
 @pytest.fixture(scope="session")
 def oracle():
-    """``oracle("betti")`` loads recorded reference arrays; tests are skipped where they are absent."""
+    """``oracle("betti")`` loads recorded arrays; without them a test is skipped."""
     opened: dict[str, np.lib.npyio.NpzFile] = {}
 
     def load(name: str) -> np.lib.npyio.NpzFile:
@@ -37,7 +39,7 @@ def mirror() -> Path:
     return MIRROR
 
 
-@pytest.fixture()
+@pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 

@@ -9,8 +9,9 @@ import typer
 
 # What a user can cause and mend; anything else is a fault of the library and shows its trace.
 USER_ERRORS = (ValueError, KeyError, OSError, RuntimeError)
-# The command that lives elsewhere reads the arguments, `--help` included.
-PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+# These commands live beside the code they start, and read their arguments there, `--help` included.
+PASSED_ON = {"ignore_unknown_options": True}
+Words = Annotated[list[str] | None, typer.Argument(metavar="...")]
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,27 +29,27 @@ def options(
 
 
 @app.command(context_settings=PASSED_ON, add_help_option=False)
-def data(ctx: typer.Context) -> None:
+def data(words: Words = None) -> None:
     """List, fetch and verify data sets."""
-    load("tubekit.data.cli", "app")(ctx.args, prog_name="tubekit data")
+    load("tubekit.data.cli", "app")(words or [], prog_name="tubekit data")
 
 
 @app.command(context_settings=PASSED_ON, add_help_option=False)
-def run(ctx: typer.Context) -> None:
+def run(words: Words = None) -> None:
     """Run the recipes of a chapter that have no record yet."""
-    load("tubekit.experiments.cli", "run_command")(ctx.args, prog_name="tubekit run")
+    load("tubekit.experiments.cli", "run_command")(words or [], prog_name="tubekit run")
 
 
 @app.command(context_settings=PASSED_ON, add_help_option=False)
-def ledger(ctx: typer.Context) -> None:
+def ledger(words: Words = None) -> None:
     """Print the claims ledger."""
-    load("tubekit.experiments.cli", "ledger_command")(ctx.args, prog_name="tubekit ledger")
+    load("tubekit.experiments.cli", "ledger_command")(words or [], prog_name="tubekit ledger")
 
 
 @app.command(context_settings=PASSED_ON, add_help_option=False)
-def predict(ctx: typer.Context) -> None:
+def predict(words: Words = None) -> None:
     """Segment an image of your own."""
-    load("tubekit.experiments.cli", "predict_command")(ctx.args, prog_name="tubekit predict")
+    load("tubekit.experiments.cli", "predict_command")(words or [], prog_name="tubekit predict")
 
 
 def load(module: str, name: str) -> typer.Typer:

@@ -105,6 +105,28 @@ def test_dead_weight_test_finds_a_planted_one() -> None:
 
 
 @EVERY
+def test_gradient_is_the_slope(name: str) -> None:
+    """Along a random direction of all weights, against a central difference in float64."""
+    network = BUILDERS[name][1](1, 2).double().train()
+    image = image_for(network, 1).double()
+    weights = [torch.randn_like(out) for out in outputs(network(image))]
+
+    def value() -> Tensor:
+        return sum((w * o).sum() for w, o in zip(weights, outputs(network(image)), strict=True))
+
+    parameters = list(network.parameters())
+    directions = [torch.randn_like(p) for p in parameters]
+    grads = torch.autograd.grad(value(), parameters)
+    slope = sum(float((g * d).sum()) for g, d in zip(grads, directions, strict=True))
+    ends = []
+    for step in (1e-7, -2e-7):
+        for p, d in zip(parameters, directions, strict=True):
+            p.data += step * d
+        ends.append(float(value()))
+    assert (ends[0] - ends[1]) / 2e-7 == pytest.approx(slope, rel=1e-4)
+
+
+@EVERY
 def test_image_moves_the_logits_everywhere(name: str) -> None:
     network = BUILDERS[name][1](1, 2).eval()
     image = image_for(network, 1)

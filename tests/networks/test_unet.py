@@ -46,21 +46,38 @@ def test_laptop_network_has_half_a_million_parameters() -> None:
     assert count(UNet(2, 1, 1, features=(16, 32, 64, 128))) == 483_153
 
 
-def test_parameter_count_against_monai() -> None:
+def test_equals_monai_with_the_same_weights() -> None:
     """MONAI's DynUNet follows the same design but leaves out the biases before a norm."""
-    features = (8, 16, 32)
+    features, kernels, strides = (4, 6, 8), (3, (3, 1), 3), (1, (2, 1), 2)
     theirs = DynUNet(
         2,
-        1,
+        2,
         3,
-        (3, 3, 3),
-        (1, 2, 2),
-        (2, 2),
+        kernels,
+        strides,
+        strides[1:],
         filters=features,
         norm_name=("instance", {"affine": True}),
     )
-    ours = UNet(2, 1, 3, features=features, conv_bias=False)
+    ours = UNet(2, 2, 3, features=features, kernel_sizes=kernels, strides=strides, conv_bias=False)
+    stages = [theirs.input_block, *theirs.downsamples, theirs.bottleneck]
+    pairs = list(zip(ours.encoder, stages, strict=True))
+    for level, up in zip((1, 0), theirs.upsamples, strict=True):  # theirs are coarse to fine
+        ours.ups[level].weight.data = up.transp_conv.conv.weight.data
+        pairs.append((ours.decoder[level], up.conv_block))
+    for stage, block in pairs:
+        for layer, conv, norm in (
+            (stage[0], block.conv1, block.norm1),
+            (stage[2], block.conv2, block.norm2),
+        ):
+            layer[0].load_state_dict(conv.conv.state_dict())
+            nn.init.normal_(norm.weight)
+            nn.init.normal_(norm.bias)
+            layer[1].load_state_dict(norm.state_dict())
+    ours.heads[0].load_state_dict(theirs.output_block.conv.conv.state_dict())
+    image = torch.randn(2, 2, 16, 12)
     assert count(ours) == count(theirs)
+    torch.testing.assert_close(ours(image), theirs(image), rtol=1e-4, atol=1e-5)
 
 
 def test_deep_levels_run_fine_to_coarse_without_the_full_one() -> None:

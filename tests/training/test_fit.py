@@ -91,6 +91,11 @@ def test_without_validation_the_last_weights_stay() -> None:
     assert (result.best_step, result.best_validation) == (None, None)
 
 
+def test_the_last_step_always_validates() -> None:
+    result = _run.train(_run.network(), None, steps=3, validate_every=100)
+    assert result.best_step == 3
+
+
 def test_prefetching_changes_no_number_and_asks_once_per_step() -> None:
     asked: list[tuple[int, bool]] = []
 

@@ -176,7 +176,7 @@ def _papermill(
     except (CellTimeoutError, DeadKernelError) as error:
         kept = _keep(work)
         cells = [c for c in nbformat.read(kept, as_version=4).cells if c.cell_type == "code"]
-        done = sum(c.metadata.get("papermill", {}).get("status") == "completed" for c in cells)
+        started = sum(bool(c.metadata["papermill"].get("start_time")) for c in cells)
         reason = str(error).strip().splitlines()[0]
         raise BuildError(
             f"{source.name}, code cell {done + 1}: {reason}\nthe notebook as far as it ran: {kept}"

@@ -52,5 +52,5 @@ def kfold(groups: Mapping[str, str], k: int, seed: int) -> list[tuple[list[str],
     np.random.default_rng(seed).shuffle(names)
     folds: list[list[str]] = [[] for _ in range(k)]
     for name in sorted(names, key=lambda n: -len(members[n])):
-        folds[0].extend(members[name])
+        min(folds, key=len).extend(members[name])
     return [(sorted(set(groups) - set(test)), sorted(test)) for test in folds]

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 from typing import Literal
 
 from tubekit.data import DataUnavailable, kfold, load_cases, load_manifest
@@ -64,7 +65,8 @@ def cross_validation(
     )
 
 
-def all_cases(name: str, scale: float = 1.0) -> list[Case]:
+@functools.lru_cache(maxsize=2)
+def all_cases(name: str, scale: float = 1.0) -> tuple[Case, ...]:
     """Every available case of a data set, whatever its split.
 
     Raises:
@@ -76,7 +78,7 @@ def all_cases(name: str, scale: float = 1.0) -> list[Case]:
             cases += load_cases(name, split, scale=scale)
     if not cases:
         raise DataUnavailable(f"{name}: no case can be found; run 'tubekit data fetch {name}'")
-    return cases
+    return tuple(cases)
 
 
 def first_cases(
@@ -106,7 +108,13 @@ def phantom_split(
     groups: dict[str, str] = {}
     parts: list[list[Case]] = []
     for offset, count in ((1000, train), (2000, validation), (3000, test)):
-        parts.append(phantom_cases(name, count, offset, classes=1 if binary else None))
+        parts.append(list(_phantoms(name, count, offset, binary)))
         groups |= {case.id: case.id for case in parts[-1]}
     classes = 1 + max(int(c.label.max()) for part in parts for c in part if c.label is not None)
     return Split(*parts, source="phantom", classes=classes, groups=groups)
+
+
+@functools.lru_cache(maxsize=6)
+def _phantoms(name: str, count: int, offset: int, binary: bool) -> tuple[Case, ...]:
+    """Drawing takes seconds, and every method and seed of a queue trains on the same ones."""
+    return tuple(phantom_cases(name, count, offset, classes=1 if binary else None))

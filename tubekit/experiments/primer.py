@@ -56,11 +56,9 @@ def densest_window(mask: Mask, side: int) -> tuple[slice, ...]:
     sides = [min(side, n) for n in mask.shape]
     filled = ndimage.uniform_filter(mask.astype(np.float32), sides, mode="constant")
     centre = np.unravel_index(int(filled.argmax()), mask.shape)
-    starts = [
-        int(np.clip(c - w // 2, 0, n - w))
-        for c, w, n in zip(centre, sides, mask.shape, strict=True)
-    ]
-    return tuple(slice(a, a + w) for a, w in zip(starts, sides, strict=True))
+    room = np.subtract(mask.shape, sides)
+    first = np.clip(np.subtract(centre, np.floor_divide(sides, 2)), 0, room)
+    return tuple(slice(int(a), int(a) + n) for a, n in zip(first, sides, strict=True))
 
 
 def hd95_table(pairs: Pairs) -> pd.DataFrame:
@@ -82,7 +80,7 @@ def cldice_table(pairs: Pairs) -> pd.DataFrame:
     skeletons: dict[str, Callable[[Mask], Any]] = {
         "hard, tubekit": geometry.skeletonize,
         "hard, Lee et al. (scikit-image)": lambda m: morphology.skeletonize(m, method="lee"),
-        "hard, medial axis": lambda m: morphology.medial_axis(m) if m.ndim == 2 else np.nan * m,
+        "hard, medial axis": _medial_axis,
         "topological": lambda m: geometry.topological_skeleton(_batch(m), 10)[0, 0],
         "soft, 2 iterations": lambda m: geometry.soft_skeleton(_batch(m), 2)[0, 0],
         "soft, 10 iterations": lambda m: geometry.soft_skeleton(_batch(m), 10)[0, 0],
@@ -130,6 +128,10 @@ def _monai_hd95(pred: Mask, target: Mask, spacing: Spacing) -> float:
         _batch(pred), _batch(target), include_background=True, percentile=95, spacing=spacing
     )
     return float(found)
+
+
+def _medial_axis(mask: Mask) -> np.ndarray:
+    return morphology.medial_axis(mask, rng=0) if mask.ndim == 2 else np.full(mask.shape, np.nan)
 
 
 def _cldice_by(skeleton: Callable[[Mask], Any]) -> Callable[[Mask, Mask, Spacing], float]:

@@ -34,7 +34,7 @@ def thin(mask: Bool[np.ndarray, "*s"]) -> Bool[np.ndarray, "*s"]:
     step = {o: int(np.dot(o, image.strides)) for o in (CENTRE, *OFFSETS)}
     voxels = np.flatnonzero(flat)
     while True:
-        # Only the border holds simple voxels: fixing it here peels one layer a round, and saves time.
+        # Simple voxels lie on the border; fixing it here peels one layer a round and saves time.
         border = np.zeros(len(voxels), dtype=bool)
         for face in FACES:
             border |= flat[voxels + step[face]] == 0

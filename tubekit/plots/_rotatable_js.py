@@ -85,7 +85,7 @@ SCRIPT = """
           if (!open) return;
           view.hidden = false; still.hidden = true;
           // In parallel projection the aspect ratio sets the size, measured by the frame's height.
-          var fill = Math.min(2.5, 1.9 * view.clientWidth / view.clientHeight);
+          var fill = Math.min(2.5, 1.7 * view.clientWidth / view.clientHeight);
           var aspect = {x: fill * data.aspect.x, y: fill * data.aspect.y, z: fill * data.aspect.z};
           var none = {visible: false, showspikes: false};
           return Plotly.newPlot(view, traces(data), {

@@ -65,14 +65,14 @@ class _Task:
 
 def _tasks(profile: Profile) -> dict[str, _Task]:
     full = profile == "full"
-    side = 512 if full else 192
+    side = 512 if full else 160
     flat = Spec(UNet, ndim=2, features=(32, 64, 128, 256, 512, 512) if full else (16, 32, 64, 128))
     solid = Spec(UNet, ndim=3, features=(32, 64, 128, 256) if full else (8, 16, 32, 64))
     patch_3d = (64, 96, 96) if full else (32, 48, 48)
     methods_2d = PAPER_METHODS + CONTROLS + TUBE_CONTROLS
     methods_3d = PAPER_METHODS + CONTROLS
     short = () if full else ("small network and few steps instead of nnU-Net's 250,000 steps",)
-    counts = {"smoke": (4, 1, 2), "laptop": (16, 4, 12), "full": (32, 6, 16)}[profile]
+    counts = {"smoke": (4, 1, 2), "laptop": (12, 2, 8), "full": (32, 6, 16)}[profile]
     train, validation, test = counts
 
     def phantom(name: str) -> Spec:
@@ -160,7 +160,9 @@ def _tasks(profile: Profile) -> dict[str, _Task]:
 def recipes(profile: Profile) -> list[Recipe]:
     """Every run of the chapter at one profile."""
     full = profile == "full"
-    steps = {"smoke": 60, "laptop": 400, "full": 250_000}[profile]
+    flat_steps, solid_steps = {"smoke": (60, 30), "laptop": (250, 150), "full": (250_000,) * 2}[
+        profile
+    ]
     tasks = _tasks(profile)
 
     def make(table: str, name: str, method: str, spec: Spec, **changes: object) -> Recipe:
@@ -176,12 +178,13 @@ def recipes(profile: Profile) -> list[Recipe]:
             loss=spec,
             # SGD needs many steps to get going; the small budgets use AdamW.
             optimizer=Spec(nnunet_sgd) if full else Spec(adamw, lr=2e-3),
-            steps=steps,
+            steps=flat_steps if len(task.patch_size) == 2 else solid_steps,
             batch_size=task.batch_size,
             patch_size=task.patch_size,
             mirror_axes=task.mirror_axes,
             deviations=task.deviations,
             max_seconds=45.0 if profile == "smoke" else None,
+            validations=2,
             seeds=(0,) if profile == "smoke" else (0, 1, 2),
         )
         return dataclasses.replace(base, **changes)  # type: ignore[arg-type]

@@ -1,0 +1,202 @@
+"""napari: open a viewer on layers, or take a picture of them without a screen."""
+
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import UInt8
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from scipy.spatial.transform import Rotation
+
+from tubekit.interop.layers import Layer, middle_and_extent
+from tubekit.plots import still_figure, tree_mesh
+from tubekit.plots.style import display_range
+
+__all__ = ["Layer", "Still", "open_viewer", "screenshot"]
+
+_SCREEN = "-screen 0 1280x1024x24"
+_MISSING = "install it with pip install 'napari[pyqt6]' to open the viewer"
+
+
+class Still(NamedTuple):
+    """A picture, RGB (h w 3), and how it was made, as a sentence for the reader."""
+
+    image: UInt8[np.ndarray, "h w 3"]
+    source: str
+
+
+def open_viewer(layers: Sequence[Layer]) -> Any:
+    """Open a napari window on layers; in a script, follow it with ``napari.run()``.
+
+    Returns:
+        The ``napari.Viewer``.
+    Raises:
+        ImportError: napari is not installed.
+        ValueError: no layers.
+    """
+    _check_layers(layers)
+    try:
+        import napari
+    except ImportError as error:
+        raise ImportError(f"napari was expected but is not installed; {_MISSING}") from error
+    from tubekit.interop.napari_shot import add_layers
+
+    viewer = napari.Viewer(ndisplay=layers[0].axes)
+    add_layers(viewer, layers)
+    return viewer
+
+
+def screenshot(
+    layers: Sequence[Layer],
+    *,
+    angles: tuple[float, float, float] = (0.0, -30.0, 60.0),
+    zoom: float = 1.0,
+    size: tuple[int, int] = (480, 640),
+    ndisplay: int = 3,
+    timeout_seconds: float = 180.0,
+) -> Still:
+    """Take napari's picture of layers in a process of its own, on a virtual screen.
+
+    Where napari or Xvfb is missing, or the attempt fails, a rendered surface takes its place and
+    ``source`` says so: a picture never stops a notebook.
+
+    Args:
+        layers: at least one, all with the same number of axes.
+        angles: Euler angles (degrees) of napari's camera.
+        zoom: 1 fits all layers into the picture; 2 is twice as near.
+        size: height and width in pixels.
+        ndisplay: 2 for the middle slice, 3 for the volume.
+        timeout_seconds: napari is given up after this time.
+    Raises:
+        ValueError: no layers, layers of different dimensions, a zoom of 0 or less.
+    """
+    _check_layers(layers)
+    if zoom <= 0 or ndisplay not in (2, 3) or ndisplay > layers[0].axes:
+        raise ValueError(
+            f"expected zoom above 0 and ndisplay 2, or 3 for volumes, got zoom {zoom} and "
+            f"ndisplay {ndisplay} for {layers[0].axes} axes; change these"
+        )
+    missing = _missing()
+    if missing:
+        return Still(_rendered(layers, angles, zoom, size, ndisplay), _note(missing))
+    middle, extent = middle_and_extent(layers)
+    view = {
+        "size": list(size),
+        "ndisplay": ndisplay,
+        "angles": list(angles),
+        "center": [0.0] * (3 - len(middle)) + middle.tolist(),
+        "step": [int(n) // 2 for n in layers[0].data.shape],
+        # Without an explicit zoom the scale differs between runs.
+        "zoom": zoom * 1.1 * min(size) / max(extent, 1e-6),
+    }
+    try:
+        return _taken(layers, view, timeout_seconds)
+    except (RuntimeError, subprocess.TimeoutExpired, OSError) as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        return Still(_rendered(layers, angles, zoom, size, ndisplay), _note(reason[-1][:200]))
+
+
+def _check_layers(layers: Sequence[Layer]) -> None:
+    axes = {layer.axes for layer in layers}
+    if len(axes) != 1:
+        raise ValueError(
+            f"expected at least one layer, all with as many axes, got axes {sorted(axes)}; "
+            "give one or more layers of one image"
+        )
+
+
+def _missing() -> str:
+    if importlib.util.find_spec("napari") is None:
+        return "napari is not installed"
+    if shutil.which("xvfb-run") is None:
+        return "Xvfb (xvfb-run) is not installed"
+    return ""
+
+
+def _note(reason: str) -> str:
+    return f"Surface rendered by matplotlib in place of napari's picture ({reason})."
+
+
+def _taken(layers: Sequence[Layer], view: dict[str, Any], timeout_seconds: float) -> Still:
+    with tempfile.TemporaryDirectory() as folder:
+        job = Path(folder)
+        meta = [{"name": la.name, "kind": la.kind, "spacing": la.scale} for la in layers]
+        (job / "view.json").write_text(json.dumps({"view": view, "layers": meta}))
+        np.savez(job / "data.npz", **{f"d{i}": layer.data for i, layer in enumerate(layers)})
+        environment = dict(os.environ, NAPARI_CONFIG=str(job / "settings.yaml"))
+        environment.pop("QT_QPA_PLATFORM", None)  # "offscreen" has no OpenGL
+        command = ["xvfb-run", "-a", "-s", _SCREEN, sys.executable]
+        process = subprocess.Popen(
+            [*command, "-m", "tubekit.interop.napari_shot", folder],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environment,
+            start_new_session=True,
+        )
+        try:
+            output, _ = process.communicate(timeout=timeout_seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)  # the virtual screen and napari with it
+            process.wait()
+            raise
+        if process.returncode != 0 or not (job / "shot.npy").is_file():
+            raise RuntimeError(output or f"napari ended with code {process.returncode}")
+        image = np.load(job / "shot.npy")
+    if image.mean() <= 0.5:
+        raise RuntimeError("napari's picture was black")
+    return Still(image, f"Picture taken with napari {_version()} on a virtual screen.")
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("napari")
+
+
+def _rendered(
+    layers: Sequence[Layer],
+    angles: tuple[float, float, float],
+    zoom: float,
+    size: tuple[int, int],
+    ndisplay: int,
+) -> UInt8[np.ndarray, "h w 3"]:
+    """Surfaces of the label layers, or the first image where there are none or it is flat."""
+    inches = (size[1] / 100, size[0] / 100)
+    labels = [layer for layer in layers if layer.kind == "labels"]
+    if ndisplay == 3 and labels:
+        # napari's camera turns the axes (z, y, x): its right is x, its up is -y, towards it is z.
+        turn = Rotation.from_euler("XYZ", [-a for a in angles], degrees=True).as_matrix()
+        axes = (turn @ np.array([[0.0, 0, 1], [0, -1, 0], [1, 0, 0]]).T).T
+        meshes = [m for layer in labels for m in tree_mesh(layer.data, layer.scale)]
+        figure = still_figure(meshes, axes=axes, size_inches=inches)
+        ax = figure.axes[0]
+        for low, high, place in ((*ax.get_xlim(), ax.set_xlim), (*ax.get_ylim(), ax.set_ylim)):
+            half = (high - low) / 2 / zoom
+            place((low + high) / 2 - half, (low + high) / 2 + half)
+    else:
+        figure = Figure(figsize=inches, facecolor="white")
+        ax = figure.add_axes((0, 0, 1, 1))
+        ax.set_axis_off()
+        for layer in [layer for layer in layers if layer.kind != "points"][:1]:
+            volume = layer.data.astype(float)
+            flat = volume if volume.ndim == 2 else _plane(volume, ndisplay)
+            low, high = display_range(flat)
+            ax.imshow(flat, cmap="gray", vmin=low, vmax=high)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def _plane(volume: np.ndarray, ndisplay: int) -> np.ndarray:
+    return volume.max(axis=0) if ndisplay == 3 else volume[len(volume) // 2]
