@@ -28,9 +28,9 @@ FLAGS = [
 
 
 def built_pages() -> list[str]:
-    """Every page, as a path below the site."""
+    """Every page, as a path below the site; ``index.html`` only leads to the first one."""
     names = (path.relative_to(SITE).as_posix() for path in sorted(SITE.rglob("*.html")))
-    return [name for name in names if not name.startswith("_")]
+    return [name for name in names if not name.startswith("_") and name != "index.html"]
 
 
 @pytest.fixture(scope="session")
@@ -66,6 +66,7 @@ class Visit:
     page: Page
     address: str
     problems: list[str]
+    phone: bool
 
     def open(self, name: str) -> Page:
         self.page.goto(f"{self.address}/{name}")
@@ -77,10 +78,13 @@ class Visit:
 
 @pytest.fixture
 def visit(browser: Browser, http_address: str, request: pytest.FixtureRequest) -> Iterator[Visit]:
-    """``request.param``: scheme and width, default a desktop over http."""
+    """``request.param``: scheme and width, default a desktop over http; 390 is a phone."""
     scheme, width = getattr(request, "param", ("http", 1280))
     address = http_address if scheme == "http" else f"file://{SITE}"
-    context = browser.new_context(viewport={"width": width, "height": 900})
+    phone = width < 600
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, has_touch=phone, is_mobile=phone
+    )
     problems: list[str] = []
     page = context.new_page()
 
@@ -92,5 +96,5 @@ def visit(browser: Browser, http_address: str, request: pytest.FixtureRequest) -
     page.on("response", lambda r: r.status >= 400 and problems.append(f"{r.status}: {r.url}"))
     page.on("pageerror", lambda e: problems.append(f"script error: {e}"))
     page.on("console", lambda m: m.type == "error" and problems.append(f"console error: {m.text}"))
-    yield Visit(page, address, problems)
+    yield Visit(page, address, problems, phone)
     context.close()

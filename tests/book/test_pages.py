@@ -58,14 +58,22 @@ def test_page_is_whole(visit: Visit, name: str) -> None:
 
 def test_the_book_is_there(pages: list[str]) -> None:
     """Without this the test above passes by having no pages."""
-    expected = {"index.html", "ledger.html", "status.html", "data.html", "api/losses.html"}
+    expected = {"intro.html", "ledger.html", "status.html", "data.html", "api/losses.html"}
     assert expected <= set(pages)
     assert any(name.startswith("notebooks/") for name in pages)
 
 
+@everywhere
+def test_the_address_of_the_book_leads_to_its_first_page(visit: Visit) -> None:
+    page = visit.page
+    page.goto(f"{visit.address}/index.html")
+    page.wait_for_url("**/intro.html")
+    assert visit.problems == []
+
+
 def test_the_inspection_sees_faults(visit: Visit, pages: list[str]) -> None:
     """Damage a good page in each way that the inspection looks for."""
-    page = visit.open("index.html")
+    page = visit.open("intro.html")
     assert page.evaluate(INSPECT) == []
     page.evaluate(
         """() => {

@@ -131,6 +131,13 @@ def test_command_unknown_name_and_unavailable(toy, monkeypatch):
     assert "toy: expected its files in" in missing.output
 
 
+def test_command_fetch_all_without_registration_is_no_failure(real):
+    result = CliRunner().invoke(app, ["fetch"])
+    assert result.exit_code == 0
+    assert "crackforest: 102 cases ready" in result.output
+    assert "register at https://drive" in result.output
+
+
 def test_command_fetch_from_an_archive(toy, monkeypatch, tmp_path):
     import zipfile
 

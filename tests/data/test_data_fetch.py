@@ -124,6 +124,15 @@ def test_server_that_ignores_ranges_is_asked_anew(toy, server):
     part.write_bytes(toy.raw["raw/a.png"][:100])
     server.fault, server.times = "no range", 1
     resolve("toy", ["a"])
+    assert [path for path, _ in server.requests] == ["/raw/a.png", "/raw/a_mask.png"]
+    assert stored(toy)["images/a.png"] == toy.made["images/a.png"]
+
+
+def test_leftover_of_another_version_is_fetched_anew(toy, server):
+    part = part_path(f"{server.url}/raw/a.png")
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"other" * 20)
+    resolve("toy", ["a"])
     assert stored(toy)["images/a.png"] == toy.made["images/a.png"]
 
 

@@ -133,6 +133,16 @@ def test_foreground_fraction_and_rare_classes():
     assert patches_with(2, fraction=0.0) < 4
 
 
+def test_foreground_voxel_is_in_the_middle_as_far_as_the_border_allows():
+    for place, inside in (((50, 60), (8, 8)), ((2, 60), (2, 8)), ((99, 99), (15, 15))):
+        label = np.zeros((100, 100), np.uint8)
+        label[place] = 1
+        case = Case("a", np.zeros((1, 100, 100), np.float32), label, (1.0, 1.0))
+        options = {"maps": (), "foreground_fraction": 1, "augment": False}
+        target = PatchSampler([case], (16, 16), 1, **options).batch(0)["target"]
+        assert torch.nonzero(target[0, 0]).tolist() == [list(inside)]
+
+
 def test_case_without_foreground():
     case = Case("empty", np.ones((1, 40, 40), np.float32), np.zeros((40, 40), np.uint8), (1.0, 1.0))
     batch = PatchSampler([case], (16, 16), 2, foreground_fraction=1.0).batch(0)

@@ -48,7 +48,7 @@ def test_laptop_network_has_half_a_million_parameters() -> None:
 
 def test_equals_monai_with_the_same_weights() -> None:
     """MONAI's DynUNet follows the same design but leaves out the biases before a norm."""
-    features, kernels, strides = (4, 6, 8), (3, (3, 1), 3), (1, (2, 1), 2)
+    features, kernels, strides = (4, 6, 8), ((3, 1),) * 3, (1, (2, 1), 2)
     theirs = DynUNet(
         2,
         2,

@@ -16,7 +16,7 @@ from torch import nn
 
 from tests.training import _run
 from tubekit.losses import DiceCELoss
-from tubekit.training import fit, load_checkpoint, save_checkpoint
+from tubekit.training import fit, load_checkpoint, nnunet_sgd, save_checkpoint
 
 SCRIPT = Path(_run.__file__)
 
@@ -210,7 +210,12 @@ class Hostile:
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"steps": 50}, "'steps': 40"), ({"seed": 1}, "'seed': 0")],
+    [
+        ({"steps": 50}, "'steps': 40"),
+        ({"seed": 1}, "'seed': 0"),
+        ({"optimizer": nnunet_sgd}, "'optimizer': 'AdamW'"),
+        ({"precision": "bf16-mixed"}, "'precision': '32-true'"),
+    ],
 )
 def test_a_checkpoint_of_another_run(tmp_path: Path, change: dict, message: str) -> None:
     path = tmp_path / "run.ckpt"

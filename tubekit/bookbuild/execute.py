@@ -179,7 +179,7 @@ def _papermill(
         started = sum(bool(c.metadata["papermill"].get("start_time")) for c in cells)
         reason = str(error).strip().splitlines()[0]
         raise BuildError(
-            f"{source.name}, code cell {done + 1}: {reason}\nthe notebook as far as it ran: {kept}"
+            f"{source.name}, code cell {started}: {reason}\nthe notebook as far as it ran: {kept}"
         ) from error
 
 

@@ -120,10 +120,9 @@ def data_page(layout: Layout) -> str:
     rows = []
     for m in manifests:
         split = f"{len(m.splits.train)}, {len(m.splits.val)}, {len(m.splits.test)}"
-        licence = (
-            f'<a href="{html.escape(m.licence.url)}">{html.escape(m.licence.name)}</a> '
-            f"({m.licence.checked})"
-        )
+        licence = f'<a href="{html.escape(m.licence.url)}">{html.escape(m.licence.name)}</a>'
+        if m.licence.checked:
+            licence += f" ({m.licence.checked})"
         cells = [
             m.name,
             m.task,

@@ -15,7 +15,10 @@ from tubekit.bookbuild.layout import BuildError, Layout
 from tubekit.bookbuild.quiz import as_gift, as_markdown, parse
 
 # A fenced directive: the closing fence has as many marks as the opening one.
-FENCED = r"^(?P<fence>`{{3,}}|~{{3,}}|:{{3,}})\{{{name}\}}(?P<argument>[^\n]*)\n(?P<body>.*?)^(?P=fence)[ \t]*$"
+FENCED = (
+    r"^(?P<fence>`{{3,}}|~{{3,}}|:{{3,}})\{{{name}\}}(?P<argument>[^\n]*)\n"
+    r"(?P<body>.*?)^(?P=fence)[ \t]*$"
+)
 SOLUTION = re.compile(FENCED.format(name="solution"), re.M | re.S)
 QUIZ = re.compile(FENCED.format(name="quiz"), re.M | re.S)
 START, END = "{solution-start}", "{solution-end}"

@@ -4,6 +4,7 @@ import hashlib
 import logging
 import time
 from pathlib import Path
+from typing import Any
 
 import pooch
 import requests
@@ -36,8 +37,8 @@ def part_path(url: str) -> Path:
 def download(url: str, *, bar: bool = False) -> Path:
     """Download to ``part_path(url)``; a broken transfer goes on where it stopped.
 
-    The caller verifies the file, moves it in place and removes the part. A server that ignores
-    the range appends a second copy, which the caller's hash then refuses.
+    The caller verifies the file, moves it in place and removes the part. From a server that
+    ignores ranges the file comes anew.
 
     Args:
         url: http or https address.
@@ -98,6 +99,14 @@ def _transfer(url: str, part: Path, bar: bool) -> None:
     headers = {"Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
-    transfer = pooch.HTTPDownloader(headers=headers, timeout=TIMEOUT_S, progressbar=bar)
     with open(part, "ab") as file:
+
+        def start_over(response: requests.Response, **_: Any) -> None:
+            # 200 instead of 206: the server ignores ranges and sends the whole file.
+            if response.status_code == 200:
+                file.truncate(0)
+
+        transfer = pooch.HTTPDownloader(
+            headers=headers, timeout=TIMEOUT_S, progressbar=bar, hooks={"response": start_over}
+        )
         transfer(url, file, None)

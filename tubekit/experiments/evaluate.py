@@ -7,7 +7,7 @@ from tubekit import metrics
 from tubekit.types import Case
 
 # Higher is better for True. The order is the order of the tables.
-METRICS = {
+METRICS: dict[str, tuple[metrics.Metric, bool]] = {
     "dice": (metrics.dice, True),
     "cldice": (metrics.cldice, True),
     "betti_error_0": (metrics.betti_error_0, False),
@@ -54,17 +54,14 @@ def evaluate(
     if case.label is None:
         raise ValueError(f"case {case.id} has no label, so it cannot be a test case; remove it")
     valid = np.ones(case.label.shape, bool) if case.valid is None else case.valid
-    prediction, label = np.where(valid, prediction, 0), np.where(valid, case.label, 0)
-    present = [k for k in range(1, classes) if (label == k).any() or (prediction == k).any()]
-    result: dict[str, float | None] = {}
-    for name, (function, _) in METRICS.items():
-        values = []
-        for k in present or [1]:
-            pair = prediction == k, label == k
-            if name in COUNTED:
-                values.append(function(pair[0][valid][None], pair[1][valid][None]))
-            else:
-                values.append(function(*pair, spacing=case.spacing))
-        defined = [v for v in values if np.isfinite(v)]
-        result[name] = float(np.mean(defined)) if defined else None
-    return result
+    found, label = np.where(valid, prediction, 0), np.where(valid, case.label, 0)
+    counted = {name: METRICS[name][0] for name in METRICS if name in COUNTED}
+    shaped = {name: METRICS[name][0] for name in METRICS if name not in COUNTED}
+    foreground = classes - 1
+    values = metrics.evaluate_case(
+        found[valid][None], label[valid][None], metrics=counted, classes=foreground
+    ) | metrics.evaluate_case(
+        found, label, spacing=case.spacing, metrics=shaped, classes=foreground
+    )
+    mean = {name: values[name if foreground == 1 else f"{name}/mean"] for name in METRICS}
+    return {name: float(v) if np.isfinite(v) else None for name, v in mean.items()}

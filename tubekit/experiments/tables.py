@@ -43,18 +43,38 @@ class ResultTable:
     profile: str
     rows: tuple[Row, ...]
 
-    def frame(self, data: str, metrics: Sequence[str]) -> pd.DataFrame:
-        """One data set as a table of text: methods down, metrics across, ours and the paper's."""
-        names = published.load(self.chapter).methods
-        lines: dict[str, dict[str, str]] = {}
-        for row in self.rows:
-            if row.data != data or row.metric not in metrics:
-                continue
-            line = lines.setdefault(names.get(row.method, method_label(row.method)), {})
-            line[LABELS[row.metric]] = f"{row.mean:.2f} ± {row.sd:.2f}{_mark(row)}"
-            if row.paper is not None:
-                line[f"{LABELS[row.metric]}, paper"] = _paper(row.paper)
+    def frame(
+        self, data: str, metrics: Sequence[str], methods: Sequence[str] | None = None
+    ) -> pd.DataFrame:
+        """One data set as a table of text: methods down, metrics across, ours and the paper's.
+
+        Args:
+            methods: rows in this order; ``None`` takes all that were measured. A method without
+                a record says so.
+        """
+        found = {(r.method, r.metric): r for r in self.rows if r.data == data}
+        chosen = methods or list(dict.fromkeys(method for method, _ in found))
+        lines = {}
+        for method in chosen:
+            line = {}
+            for metric in metrics:
+                row = found.get((method, metric))
+                line[LABELS[metric]] = _ours(row)
+                paper = published.load(self.chapter).cell(self.table, data, method, metric)
+                if paper is not None:
+                    line[f"{LABELS[metric]}, paper"] = _paper(paper)
+            lines[method_label(method)] = line
         return pd.DataFrame.from_dict(lines, orient="index").fillna("–").rename_axis("Loss")
+
+    def about(self, data: str) -> str:
+        """What the rows of one data set rest on, for a caption."""
+        rows = [r for r in self.rows if r.data == data]
+        if not rows:
+            return "no records"
+        kinds = "/".join(sorted({r.source for r in rows}))
+        devices = " and ".join(sorted({r.device for r in rows}))
+        units, seeds = max(r.units for r in rows), max(r.seeds for r in rows)
+        return f"{kinds} data, {units} patients, {seeds} seeds, profile {self.profile}, {devices}"
 
     def comparison(self, data: str, method: str, metric: str) -> Comparison | None:
         """The paired difference of one cell against CE + Dice."""
@@ -64,23 +84,24 @@ class ResultTable:
         return None
 
 
-CONTROLS = {
+METHOD_LABELS = {
+    "ce_dice": "CE + Dice",
+    "cldice": "+ clDice",
+    "topo_cldice": "+ Topo-clDice",
+    "srl": "+ Skeleton Recall",
     "soft_recall": "+ soft recall (whole label)",
     "tversky": "CE + Tversky (0.3, 0.7)",
     "srl_unclipped": "+ Skeleton Recall, unclipped tube",
-    "srl_reskeletonised": "+ Skeleton Recall, re-skeletonised levels",
+    "srl_reskeletonised": "+ Skeleton Recall, tube made anew",
     "srl_as_released": "+ Skeleton Recall, as released",
 }
 
 
 def method_label(method: str) -> str:
-    """Readable name of a method that the paper does not have."""
+    """Readable name of a method, with its weight where the name carries one."""
     name, _, weight = method.partition("_w")
-    if weight:
-        return f"{method_label(name)}, w = {weight}"
-    return CONTROLS.get(
-        method, {"srl": "+ Skeleton Recall", "cldice": "+ clDice"}.get(method, method)
-    )
+    label = METHOD_LABELS.get(name, name)
+    return f"{label}, w = {weight}" if weight else label
 
 
 def grouped(records: Sequence[Record]) -> dict[tuple[str, str, str], list[Record]]:
@@ -168,10 +189,14 @@ def _scaled(pair: Comparison | None, scale: float) -> Comparison | None:
     )
 
 
-def _mark(row: Row) -> str:
-    """A star where the difference to CE + Dice survives Holm's correction."""
-    return " *" if row.p_holm is not None and row.p_holm < 0.05 else ""
+def _ours(row: Row | None) -> str:
+    """Mean and deviation; a star where the difference to CE + Dice survives Holm's correction."""
+    if row is None:
+        return "not run"
+    star = " *" if row.p_holm is not None and row.p_holm < 0.05 else ""
+    digits = 1 if row.metric in PERCENT else 2
+    return f"{row.mean:.{digits}f} ± {row.sd:.{digits}f}{star}"
 
 
 def _paper(cell: published.Cell) -> str:
-    return {"unknown": "not known", "out of memory": "out of memory"}.get(str(cell), str(cell))
+    return "not known" if cell == "unknown" else str(cell)

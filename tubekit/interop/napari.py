@@ -67,8 +67,8 @@ def screenshot(
 ) -> Still:
     """Take napari's picture of layers in a process of its own, on a virtual screen.
 
-    Where napari or Xvfb is missing, or the attempt fails, a rendered surface takes its place and
-    ``source`` says so: a picture never stops a notebook.
+    Where napari or Xvfb is missing, or the attempt fails, matplotlib's surfaces take its place
+    and ``source`` says so: a picture never stops a notebook.
 
     Args:
         layers: at least one, all with the same number of axes.
@@ -124,7 +124,7 @@ def _missing() -> str:
 
 
 def _note(reason: str) -> str:
-    return f"Surface rendered by matplotlib in place of napari's picture ({reason})."
+    return f"Drawn by matplotlib in place of napari's picture ({reason})."
 
 
 def _taken(layers: Sequence[Layer], view: dict[str, Any], timeout_seconds: float) -> Still:
@@ -132,7 +132,8 @@ def _taken(layers: Sequence[Layer], view: dict[str, Any], timeout_seconds: float
         job = Path(folder)
         meta = [{"name": la.name, "kind": la.kind, "spacing": la.scale} for la in layers]
         (job / "view.json").write_text(json.dumps({"view": view, "layers": meta}))
-        np.savez(job / "data.npz", **{f"d{i}": layer.data for i, layer in enumerate(layers)})
+        for i, layer in enumerate(layers):
+            np.save(job / f"{i}.npy", layer.data)
         environment = dict(os.environ, NAPARI_CONFIG=str(job / "settings.yaml"))
         environment.pop("QT_QPA_PLATFORM", None)  # "offscreen" has no OpenGL
         command = ["xvfb-run", "-a", "-s", _SCREEN, sys.executable]

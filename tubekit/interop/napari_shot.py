@@ -1,7 +1,7 @@
 """The process that takes napari's picture: ``python -m tubekit.interop.napari_shot FOLDER``.
 
-It reads ``view.json`` and ``data.npz`` from the folder and writes ``shot.npy`` there. It runs on
-its own, so that a crash of the graphics driver cannot take a notebook with it.
+It reads ``view.json`` and the layers ``0.npy``, ... from the folder, writes ``shot.npy`` there, and
+runs on its own, so that a crash of the graphics driver cannot take a notebook with it.
 """
 
 import json
@@ -39,11 +39,10 @@ def main(folder: str) -> None:
 
     job = Path(folder)
     task = json.loads((job / "view.json").read_text())
-    with np.load(job / "data.npz") as data:
-        layers = [
-            Layer(meta["name"], meta["kind"], data[f"d{i}"], tuple(meta["spacing"]))
-            for i, meta in enumerate(task["layers"])
-        ]
+    layers = [
+        Layer(meta["name"], meta["kind"], np.load(job / f"{i}.npy"), tuple(meta["spacing"]))
+        for i, meta in enumerate(task["layers"])
+    ]
     view = task["view"]
     viewer = napari.Viewer(show=True)  # a hidden window gives a black picture
     add_layers(viewer, layers)

@@ -56,7 +56,7 @@ def show_images(
 
 def overlay(
     image: Shaped[np.ndarray, "..."],
-    pairs: Mapping[str, tuple[Shaped[np.ndarray, "y x"], Shaped[np.ndarray, "y x"]]],
+    pairs: Mapping[str, tuple[np.ndarray, np.ndarray]],
     *,
     zoom: Box | None = None,
     columns: int = 2,
@@ -65,7 +65,7 @@ def overlay(
 
     Args:
         image: (y x), (1 y x) or (3 y x).
-        pairs: title to (target, prediction), binary; one panel each.
+        pairs: title to (target, prediction), each (y x) and binary; one panel each.
         zoom: box drawn enlarged, and hatched, in a second row of panels.
         columns: most panels in a row.
     Raises:

@@ -63,11 +63,11 @@ def rotatable(
         f'<figure class="tube3d" id="{div_id}" style="background:#fff;color:#222;margin:1em 0;'
         'padding:8px;border:1px solid #bbb;border-radius:6px">'
         f'<img alt="{text}" src="data:image/png;base64,{still}" '
-        f'style="display:block;margin:0 auto;max-width:100%;max-height:{height}px">'
+        f'style="display:block;margin:0 auto;max-width:100%;max-height:{height}px"/>'
         f'<div class="tube3d-view" role="application" tabindex="0" aria-label="{text}" '
-        f'style="width:100%;height:{height}px" hidden></div>'
+        f'style="width:100%;height:{height}px" hidden=""></div>'
         f"{_legend(surfaces)}"
-        '<p style="margin:.4em 0 0"><button type="button" hidden style="font:inherit;'
+        '<p style="margin:.4em 0 0"><button type="button" hidden="" style="font:inherit;'
         "padding:.3em .8em;color:#222;background:#eee;border:1px solid #666;border-radius:4px;"
         f'cursor:pointer" aria-controls="{div_id}">Rotate in 3-D</button> '
         '<span class="tube3d-note" role="status"></span></p>'

@@ -35,10 +35,11 @@ def table_html(frame: pd.DataFrame, *, caption: str, verdict: str | None = None)
     head = [str(frame.index.name or ""), *map(str, frame.columns)]
     heading = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
     body = []
-    for name, row in frame.iterrows():
+    # Row tuples keep the type of each column; rows as series would turn whole numbers into floats.
+    for name, row in zip(frame.index, frame.itertuples(index=False, name=None), strict=True):
         cells = "".join(
             f"<td>{_verdict(str(value)) if column == verdict else escape(_text(value))}</td>"
-            for column, value in row.items()
+            for column, value in zip(frame.columns, row, strict=True)
         )
         body.append(f'<tr><th scope="row">{escape(str(name))}</th>{cells}</tr>')
     text = escape(caption)

@@ -67,7 +67,6 @@ def fit(
         seed: of what is random in here, e.g. dropout; initial weights are the caller's.
         prefetch: make the next batch in a thread while a step runs.
         progress: show a bar.
-
     Raises:
         ValueError: an argument out of range, a checkpoint that is damaged or of another run, or
             the loss refuses its input (NaN, shapes, labels); then the message names the step.
@@ -86,8 +85,8 @@ def fit(
     precision = resolve_precision(precision, device)
     make_optimizer = optimizer.build if isinstance(optimizer, Spec) else optimizer
     factor = schedule.build if isinstance(schedule, Spec) else schedule
-    numbers = precision_plugin(precision, device)
-    fabric = Fabric(accelerator=device, devices=devices, plugins=numbers)
+    plugin = precision_plugin(precision, device)
+    fabric = Fabric(accelerator=device, devices=devices, plugins=plugin)
     fabric.launch()
 
     with deterministic(seed):

@@ -52,7 +52,8 @@ class RunState:
 
     Attributes:
         loss: may hold state of its own, e.g. a count of noise draws.
-        plan: settings that must agree between the sittings of one run.
+        plan: settings that must agree between the sittings of one run; the optimiser's class is
+            added.
         best: step, score and weights of the best validation.
     """
 
@@ -64,6 +65,9 @@ class RunState:
     seconds: float = 0.0
     history: list[Row] = dataclasses.field(default_factory=list)
     best: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        self.plan = self.plan | {"optimizer": type(self.optimizer).__name__}
 
     def save(self, path: Path) -> None:
         """Write all of it, the random states included."""

@@ -1,0 +1,170 @@
+"""Pictures by napari where it can run, by matplotlib where it cannot, and never an exception."""
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+import types
+
+import numpy as np
+import pytest
+
+from tubekit.interop import napari as bridge
+from tubekit.interop.layers import middle_and_extent
+from tubekit.interop.napari import Layer, open_viewer, screenshot
+from tubekit.interop.napari_shot import add_layers
+from tubekit.plots import class_colours
+
+HAS_NAPARI = importlib.util.find_spec("napari") is not None
+HAS_SCREEN = HAS_NAPARI and shutil.which("xvfb-run") is not None
+
+
+@pytest.fixture
+def layers():
+    label = np.zeros((16, 20, 24), dtype=np.int32)
+    label[4:12, 8:12, 2:22] = 1
+    label[7:9, 2:18, 10:14] = 2
+    image = (label > 0) + np.linspace(0, 0.2, 24)
+    return [
+        Layer("image", "image", image, (2.0, 1.0, 1.0)),
+        Layer("vessels", "labels", label, (2.0, 1.0, 1.0)),
+    ]
+
+
+@pytest.fixture
+def no_napari(monkeypatch):
+    monkeypatch.setattr(bridge, "_missing", lambda: "napari is not installed")
+
+
+@pytest.mark.parametrize("ndisplay", [2, 3])
+@pytest.mark.parametrize("which", [slice(None), slice(0, 1), slice(1, 2)])
+def test_without_napari_matplotlib_draws(no_napari, layers, which, ndisplay):
+    still = screenshot(layers[which], size=(120, 160), ndisplay=ndisplay)
+    assert still.image.shape == (120, 160, 3)
+    assert still.image.dtype == np.uint8
+    assert still.image.std() > 5  # something is to be seen
+    assert "matplotlib" in still.source
+    assert "napari is not installed" in still.source
+    again = screenshot(layers[which], size=(120, 160), ndisplay=ndisplay)
+    np.testing.assert_array_equal(still.image, again.image)
+
+
+def test_angles_zoom_and_colours_matter_without_napari(no_napari, layers):
+    def take(**how):
+        return screenshot(layers, size=(120, 160), **how).image
+
+    front = take(angles=(0.0, 0.0, 0.0))
+    assert (front != take(angles=(0.0, 60.0, 0.0))).any()
+    paper = (front == 255).all(axis=-1)
+    assert (take(angles=(0.0, 0.0, 0.0), zoom=2.0) == 255).all(axis=-1).sum() < paper.sum()
+    # Looking along z, the long bar lies across the picture, as in the array.
+    rows, columns = np.nonzero(~paper)
+    assert np.ptp(columns) > np.ptp(rows)
+    hue = np.array(class_colours(1)[0])
+    ink = front[~paper].mean(axis=0)
+    assert np.argsort(ink).tolist() == np.argsort(hue).tolist()
+
+
+def test_absence_is_noticed(monkeypatch):
+    monkeypatch.setattr(bridge.importlib.util, "find_spec", lambda name: None)
+    assert bridge._missing() == "napari is not installed"
+    monkeypatch.setattr(bridge.importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(bridge.shutil, "which", lambda name: None)
+    assert "Xvfb" in bridge._missing()
+    monkeypatch.setitem(sys.modules, "napari", None)
+    with pytest.raises(ImportError, match="pip install"):
+        open_viewer([Layer("a", "image", np.zeros((4, 4)))])
+
+
+class Process:
+    """Stands in for the process that takes the picture."""
+
+    pid = 2**22  # above the largest process number: no such group
+    returncode = 3
+
+    def __init__(self, fails):
+        self.fails = fails
+
+    def communicate(self, timeout):
+        if self.fails == "timeout":
+            raise subprocess.TimeoutExpired("xvfb-run", timeout)
+        return "loading\nsegmentation fault", None
+
+    def wait(self):
+        self.fails = "waited"
+
+
+@pytest.mark.parametrize(
+    ("fails", "reason"), [("crash", "segmentation fault"), ("timeout", "timed out")]
+)
+def test_crash_and_timeout_fall_back_with_the_reason(monkeypatch, layers, fails, reason):
+    killed = []
+    process = Process(fails)
+    monkeypatch.setattr(bridge, "_missing", lambda: "")
+    monkeypatch.setattr(bridge.subprocess, "Popen", lambda *a, **k: process)
+    monkeypatch.setattr(bridge.os, "killpg", lambda group, _: killed.append(group))
+    still = screenshot(layers, size=(60, 80), timeout_seconds=1.0)
+    assert still.image.shape == (60, 80, 3)
+    assert reason in still.source
+    assert killed == ([process.pid] if fails == "timeout" else [])
+
+
+def test_black_pictures_are_refused(monkeypatch, layers):
+    def popen(command, **_):
+        np.save(f"{command[-1]}/shot.npy", np.zeros((60, 80, 3), np.uint8))
+        return types.SimpleNamespace(communicate=lambda timeout: ("", None), returncode=0, pid=0)
+
+    monkeypatch.setattr(bridge, "_missing", lambda: "")
+    monkeypatch.setattr(bridge.subprocess, "Popen", popen)
+    assert "black" in screenshot(layers, size=(60, 80)).source
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HAS_SCREEN, reason="napari or xvfb-run is not installed")
+def test_napari_takes_the_picture(layers):
+    still = screenshot(layers[1:], size=(120, 160))
+    assert still.source.startswith("Picture taken with napari"), still.source
+    assert still.image.shape == (120, 160, 3)
+    assert still.image.mean() > 0.5
+    ink = still.image[still.image.sum(axis=-1) > 60]
+    assert len(np.unique(ink.argmax(axis=-1))) == 2  # both classes, each in its own colour
+
+
+@pytest.mark.skipif(not HAS_NAPARI, reason="napari is not installed")
+def test_layers_reach_the_viewer(layers):
+    calls = {}
+    viewer = types.SimpleNamespace(
+        add_image=lambda data, **k: calls.update(image=(data, k)),
+        add_labels=lambda data, **k: calls.update(labels=(data, k)),
+        add_points=lambda data, **k: calls.update(points=(data, k)),
+    )
+    points = Layer("gaps", "points", np.array([[1.0, 2.0, 3.0]]))
+    add_layers(viewer, [*layers, points])
+    assert calls["image"][1]["scale"] == calls["labels"][1]["scale"] == (2.0, 1.0, 1.0)
+    assert calls["points"][1]["scale"] == (1.0, 1.0, 1.0)
+    table = calls["labels"][1]["colormap"].color_dict
+    np.testing.assert_allclose(table[2][:3], class_colours(2)[1], atol=1e-6)
+    assert table[0][3] == 0
+
+
+def test_middle_and_extent_are_millimetres():
+    middle, extent = middle_and_extent([Layer("a", "image", np.zeros((3, 5, 9)), (2.0, 1.0, 0.5))])
+    np.testing.assert_allclose(middle, [2.0, 2.0, 2.0])
+    assert extent == pytest.approx(np.sqrt(48))
+
+
+def test_bad_layers_are_refused(layers):
+    with pytest.raises(ValueError, match="integers"):
+        Layer("a", "labels", np.zeros((4, 4)))
+    with pytest.raises(ValueError, match="spacing"):
+        Layer("a", "image", np.zeros((4, 4)), (1.0, 0.0))
+    with pytest.raises(ValueError, match="axes"):
+        Layer("a", "image", np.zeros((4, 4, 4, 4)))
+    with pytest.raises(ValueError, match="at least one layer"):
+        screenshot([])
+    with pytest.raises(ValueError, match="at least one layer"):
+        open_viewer([*layers, Layer("flat", "image", np.zeros((4, 4)))])
+    with pytest.raises(ValueError, match="zoom above 0"):
+        screenshot(layers, zoom=0.0)
+    with pytest.raises(ValueError, match="ndisplay"):
+        screenshot([Layer("flat", "image", np.zeros((4, 4)))])

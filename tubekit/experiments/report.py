@@ -1,0 +1,56 @@
+"""The chapter's tables as accessible HTML."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from tubekit.experiments.tables import ResultTable, method_label
+from tubekit.plots import Html, table_html
+
+
+def result_html(
+    table: ResultTable,
+    data: str,
+    title: str,
+    metrics: Sequence[str],
+    methods: Sequence[str] | None = None,
+) -> Html:
+    """One data set of a result table; the caption names data, patients, seeds and device."""
+    frame = table.frame(data, metrics, methods)
+    return table_html(frame, caption=f"{title} ({table.about(data)})")
+
+
+def claims_html(claims: pd.DataFrame) -> Html:
+    """Statements of the paper with our paired difference and the verdict."""
+    lines = {}
+    for line in claims.itertuples():
+        interval = f"{line.difference:+.2f} [{line.low:+.2f}, {line.high:+.2f}]"
+        lines[line.claim] = {
+            "Metric": line.metric,
+            "Difference, 95 % interval": interval if line.patients else "not run",
+            "p": f"{line.p:.3f}" if line.patients else "–",
+            "Patients": str(line.patients),
+            "Verdict": line.verdict,
+        }
+    frame = pd.DataFrame.from_dict(lines, orient="index").rename_axis("Statement of the paper")
+    caption = "The paper's statements, tested on our data"
+    return table_html(frame, caption=caption, verdict="Verdict")
+
+
+def cost_html(rows: pd.DataFrame, caption: str) -> Html:
+    """Cost of a training step: absolute, and relative to CE + Dice on the same patch."""
+    lines = {}
+    for (shape, classes), group in rows.groupby([rows["patch"].map(tuple), "classes"], sort=False):
+        base = group[group["method"] == "ce_dice"].iloc[0]
+        for row in group.itertuples():
+            slower = row.step_seconds / base.step_seconds - 1
+            larger = row.saved_mb / base.saved_mb - 1
+            size = "×".join(map(str, shape))
+            name = f"{size}, {classes} class{'es' * (classes > 1)}: {method_label(row.method)}"
+            lines[name] = {
+                "Step": f"{1000 * row.step_seconds:.0f} ms ({slower:+.0%})",
+                "Loader": f"{1000 * row.loader_seconds:.1f} ms",
+                "Kept for backward": f"{row.saved_mb:.1f} MB ({larger:+.0%})",
+            }
+    frame = pd.DataFrame.from_dict(lines, orient="index").rename_axis("Patch and loss")
+    return table_html(frame, caption=caption)
