@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tubekit.data import ReadError, load_manifest, read_case, read_image, read_label, read_manifest
+from tubekit.data import (
+    ReadError,
+    load_manifest,
+    read_case,
+    read_image,
+    read_label,
+    read_manifest,
+    write_label,
+)
 from tubekit.data.pooling import blocks, pool_label
 from tubekit.data.schema import Labels
 from tubekit.types import Case
@@ -35,6 +43,40 @@ def test_colour_image_is_channels_first_and_keeps_intensities(tmp_path, rng):
         assert image.flags.c_contiguous
         assert (image == np.moveaxis(pixels, -1, 0)).all()
         assert spacing is None
+
+
+def test_dimensions_of_a_file_of_your_own(tmp_path, rng):
+    volume = rng.integers(0, 255, (6, 8, 9), dtype=np.uint8)
+    iio.imwrite(tmp_path / "stack.tif", volume, plugin="tifffile")
+    iio.imwrite(tmp_path / "photo.png", volume[:3].transpose(1, 2, 0))
+    assert read_image(tmp_path / "stack.tif")[0].shape == (1, 6, 8, 9)
+    assert read_image(tmp_path / "photo.png")[0].shape == (3, 8, 9)
+    assert read_image(nifti(tmp_path / "v.nii.gz", volume[..., :3]))[0].shape == (1, 6, 8, 3)
+
+
+def test_written_labels_read_back(tmp_path, rng):
+    label = rng.integers(0, 3, (4, 5, 6)).astype(np.int64)
+    write_label(tmp_path / "v.nii.gz", label, (2.0, 0.6, 0.5))
+    again, spacing = read_label(tmp_path / "v.nii.gz", INDEXED, dimensions=3)
+    assert (again == label).all()
+    assert spacing == (2.0, 0.6, 0.5)
+    write_label(tmp_path / "a.png", label[0], None)
+    assert (read_label(tmp_path / "a.png", INDEXED)[0] == label[0]).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("a.png", np.zeros((2, 2, 2), int)),
+        ("a.nii.gz", np.zeros((2, 2), int)),
+        ("a.jpg", np.zeros((2, 2), int)),
+        ("a.png", np.full((2, 2), 256)),
+    ],
+)
+def test_labels_that_cannot_be_written(tmp_path, name, label):
+    with pytest.raises(ValueError, match=r"expected a name that ends|must lie in 0\.\.255"):
+        write_label(tmp_path / name, label, None)
+    assert not list(tmp_path.iterdir())
 
 
 def test_grey_image_has_one_channel(tmp_path, rng):

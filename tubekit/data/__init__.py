@@ -4,6 +4,7 @@ from tubekit.data.archive import ArchiveError, extract
 from tubekit.data.dataset import describe, downscale, load_cases
 from tubekit.data.decode import ReadError
 from tubekit.data.download import DownloadError
+from tubekit.data.encode import write_label
 from tubekit.data.fetch import DataUnavailable, IntegrityError, Resolved, resolve, verify
 from tubekit.data.manifest import Manifest, known_names, load_manifest, read_manifest
 from tubekit.data.normalisation import normalise
@@ -38,4 +39,5 @@ __all__ = [
     "resolve",
     "target_map",
     "verify",
+    "write_label",
 ]

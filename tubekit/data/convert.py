@@ -4,21 +4,19 @@ Each takes the bytes of one upstream file and the id of its case and returns the
 to keep. A manifest names one of ``CONVERSIONS``; nothing in a manifest is executed.
 """
 
-import gzip
 import hashlib
 import io
 import re
 from collections.abc import Callable
 from pathlib import PurePath
 
-import nibabel
 import numpy as np
 import scipy.io
 import scipy.ndimage
 from jaxtyping import Bool, Integer, Shaped, UInt8
-from PIL import Image
 
 from tubekit.data.decode import ReadError, decode
+from tubekit.data.encode import nifti, png
 
 # Segmentation maps of CrackForest: 1 background, 2 crack, 3 area enclosed by cracks, 4 crack.
 _CRACKFOREST_CRACK = (2, 4)
@@ -32,13 +30,6 @@ _VESSELNN_UM = {
     "santos2015_mixedSizelowContrastVessels": (0.621, 0.621, 5.0),
 }
 _VESSELNN_UM_DEFAULT = (0.994, 0.994, 5.0)
-
-
-def png(array: UInt8[np.ndarray, "h w *c"]) -> bytes:
-    """Lossless PNG; ``optimize`` is part of the contract: hashes of the files depend on it."""
-    buffer = io.BytesIO()
-    Image.fromarray(array).save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()
 
 
 def _grey(array: np.ndarray) -> np.ndarray:
@@ -161,14 +152,8 @@ def road_label(data: bytes, case_id: str) -> bytes:
 
 
 def _vesselnn(stack: Shaped[np.ndarray, "z y x"], case_id: str) -> bytes:
-    spacing_um = _VESSELNN_UM.get(case_id, _VESSELNN_UM_DEFAULT)
-    image = nibabel.Nifti1Image(np.ascontiguousarray(stack.T), np.diag([*spacing_um, 1.0]))
-    image.header.set_xyzt_units("micron")
-    buffer = io.BytesIO()
-    # Level 1 and no time stamp, as nibabel writes .nii.gz, so that equal stacks give equal bytes.
-    with gzip.GzipFile("", mode="wb", fileobj=buffer, compresslevel=1, mtime=0) as packed:
-        packed.write(image.to_bytes())
-    return buffer.getvalue()
+    z, y, x = reversed(_VESSELNN_UM.get(case_id, _VESSELNN_UM_DEFAULT))
+    return nifti(stack, (z, y, x), unit="micron")
 
 
 def vesselnn_image(data: bytes, case_id: str) -> bytes:

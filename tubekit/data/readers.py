@@ -17,19 +17,24 @@ _NO_CLASS = 255
 
 
 def read_image(
-    path: Path, *, dimensions: int = 2
+    path: Path, *, dimensions: int | None = None
 ) -> tuple[Float32[np.ndarray, "c *s"], Spacing | None]:
     """Read PNG, JPEG, GIF, TIFF or NIfTI.
 
     Args:
         path: the file.
         dimensions: number of spatial axes; one more axis in the file holds colour channels, last.
+            ``None``: 3 for NIfTI and for TIFF stacks, else 2.
     Returns:
         Intensities as in the file, channels first, and millimetres per voxel if the file says so.
     Raises:
         ReadError: truncated, corrupt, another number of axes, or not finite.
     """
     array, spacing = _read(path)
+    if dimensions is None:
+        # The last axis of a colour photograph is short; a stack of four slices is unheard of.
+        flat = spacing is None and (array.ndim == 2 or array.shape[-1] <= 4)
+        dimensions = 2 if flat else 3
     if array.ndim == dimensions + 1:
         array = np.moveaxis(array, -1, 0)
     elif array.ndim == dimensions:

@@ -78,7 +78,7 @@ def murray_radii(radius: float, ratio: float, exponent: float = 3.0) -> tuple[fl
     Equation: :eq:`eq-murray-law`
     Reference: Murray, PNAS 12(3), 1926.
     """
-    first = radius / (1.0 + ratio**2) ** (1.0 / exponent)
+    first = radius / (1.0 + ratio**exponent) ** (1.0 / exponent)
     return first, ratio * first
 
 
