@@ -70,6 +70,7 @@ def test_downscale_one_axis_of_a_volume_keeps_the_others(rng):
     assert small.image.shape == (1, 3, 4, 4)
     assert small.spacing == (5.0, 2.0, 2.0)
     assert downscale(case, (1, 1, 1)) is case
+    assert downscale(case, (1, 3, 3)).image.shape == (1, 3, 3, 3)
 
 
 @pytest.mark.parametrize("name", ["chase_db1", "crackforest", "massachusetts_roads", "deepcrack"])

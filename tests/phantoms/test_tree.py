@@ -122,6 +122,26 @@ def test_branches_stay_in_box_and_domain():
     assert not mask[:, [0, -1]].any()
 
 
+@pytest.mark.parametrize(
+    ("size", "root"), [((128, 128), ROOT_2D), ((56, 56, 56), ROOT_3D)], ids=["2-D", "3-D"]
+)
+def test_branches_keep_apart_except_next_to_a_shared_node(size, root):
+    branches = grow_tree(size, seed=2, roots=[root], rule=SHORT).branches
+    gap = np.sqrt(len(size))  # below it, two voxels may touch by a corner
+    for i, one in enumerate(branches):
+        for other in branches[:i]:
+            offsets = one.points_mm[:, None] - other.points_mm[None]
+            walls = one.radius_mm[0] + other.radius_mm[0]
+            close = np.argwhere(np.linalg.norm(offsets, axis=-1) < walls + gap)
+            if not set(one.nodes) & set(other.nodes):
+                assert len(close) == 0
+                continue
+            node = one.points_mm[0]  # a later branch shares its first node with its relatives
+            for a, b in close:
+                assert np.linalg.norm(one.points_mm[a] - node) < 1.3 * (walls + gap + 0.5)
+                assert np.linalg.norm(other.points_mm[b] - node) < 1.3 * (walls + gap + 0.5)
+
+
 @pytest.mark.parametrize("shape", [(12, 15), (7, 8, 9)])
 @pytest.mark.parametrize("density", [0.2, 0.5, 0.8])
 def test_euler_number_agrees_with_skimage(rng, shape, density):

@@ -125,7 +125,9 @@ def make_record(
         stopped_by=fitted.stopped_by,
         best_step=fitted.best_step or fitted.steps_done,
         history=[_pair(row, "loss") for row in fitted.history[::every]],
-        validation=[_pair(row, "validation") for row in fitted.history if row["validation"]],
+        validation=[
+            _pair(row, "validation") for row in fitted.history if row["validation"] is not None
+        ],
         seconds_training=round(fitted.seconds, 2),
         seconds_total=0.0,
         peak_memory_mb=round(fitted.peak_memory_mb, 1),

@@ -41,7 +41,8 @@ def vascular_phantom(
         raise ValueError(f"size needs three axes (z, y, x), got {shape}; add the missing ones")
     rng = np.random.default_rng(seed)
     extent = [n * h for n, h in zip(shape, spacing, strict=True)]
-    radius = max(0.03 * float(np.prod(extent)) ** (1 / 3), 1.2 * max(spacing))
+    voxel = float(np.prod(spacing)) ** (1 / 3)
+    radius = max(0.03 * float(np.prod(extent)) ** (1 / 3), 1.2 * voxel)
     root = Root(
         start_mm=(
             radius + 1.5 * max(spacing),
@@ -55,7 +56,7 @@ def vascular_phantom(
         generations=8,
         branching=0.98,
         length_ratio=6.5,
-        min_radius_mm=min(0.6 * max(spacing), radius),
+        min_radius_mm=min(0.6 * voxel, radius),
     )
     tree = grow_tree(
         shape, seed=rng, roots=[root], rule=rule, spacing=spacing, classes=classes, loops=loops
@@ -63,6 +64,6 @@ def vascular_phantom(
     raster = rasterise(tree)
     tissue = 0.3 + 0.05 * smooth_field(shape, rng, 4.0)
     vessel = partial_volume(raster.distance_mm, spacing)
-    image = blur(tissue * (1 - vessel) + 0.85 * vessel, 0.6 * max(spacing), spacing)
+    image = blur(tissue * (1 - vessel) + 0.85 * vessel, 0.6 * voxel, spacing)
     image = add_noise(image * bias_field(shape, rng, 0.25), rng, 0.05, "rician")
     return assemble(f"vascular-{seed}", tree, raster, image[None])

@@ -79,7 +79,7 @@ def _mesh(
     box = tuple(slice(a, b + 1) for a, b in zip(low, where.max(axis=0), strict=True))
     crop = np.pad(mask[box], 1).astype(np.float32)
     points, faces = marching_cubes(crop, 0.5)[:2]
-    points = (_smooth(points, faces) + low) * voxel + offset / 2
+    points = (_smooth(points, faces) + low - 1) * voxel + offset / 2
     return points.astype(np.float32), faces.astype(np.int64)
 
 
