@@ -64,7 +64,7 @@ $(STAMP): constraints.txt pyproject.toml
 	  echo "environment: .venv with $$($$found --version)"; \
 	  test -x $(BIN)/python || $$found -m venv .venv
 	@echo "installing PyTorch (1 of 2)"
-	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt torch
+	@$(BIN)/python -m pip install --disable-pip-version-check $$(grep "^torch==" constraints.txt)
 	@echo "installing everything else (2 of 2)"
 	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[book,test]"
 	@touch $(STAMP)
