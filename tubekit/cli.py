@@ -1,4 +1,4 @@
-"""`tubekit data|run|book|ledger|predict|teach|serve`."""
+"""`tubekit data|run|cost|book|ledger|predict|teach|serve`."""
 
 import importlib
 import sys

@@ -52,6 +52,21 @@ def run_command(
         raise ValueError(f"{len(failures)} of {len(jobs)} runs failed:\n" + "\n".join(failures))
 
 
+def cost_command(
+    profile: Annotated[str, typer.Option(help="smoke, laptop or full")] = "laptop",
+    device: Device = "auto",
+) -> None:
+    """Measure time and memory of a training step per loss and store them as records."""
+    from tubekit.experiments.cost import write_costs
+    from tubekit.experiments.recipes.skeleton_recall_costs import fig_6, fig_7
+    from tubekit.training import resolve_device
+
+    place = resolve_device(device)
+    for name, measure in (("fig-6", fig_6), ("fig-7", fig_7)):
+        rows = measure(profile, place)  # type: ignore[arg-type]
+        print(write_costs(f"{name}__{profile}__{place}", rows, place))
+
+
 def ledger_command(
     verdict: Annotated[str, typer.Option(help="show only this verdict")] = "",
 ) -> None:
@@ -61,10 +76,11 @@ def ledger_command(
 
     from tubekit.experiments.ledger import rows
 
-    table = Table("table", "row", "metric", "paper", "ours", "verdict", "reason")
+    columns = ("table", "row", "metric", "paper", "ours", "verdict", "reason")
+    table = Table(*columns)
     for row in rows():
         if verdict in ("", row["verdict"]):
-            table.add_row(*(str(row[c.header]) for c in table.columns))
+            table.add_row(*(str(row[name]) for name in columns))
     Console().print(table)
 
 
@@ -85,6 +101,7 @@ def predict_command(
     from tubekit.types import Case
 
     array, spacing = read_image(image)
+    spacing = spacing or (1.0,) * (array.ndim - 1)  # photographs carry none
     found = recipe(chapter, profile, recipe_id)  # type: ignore[arg-type]
     _, network, _ = run(found, seed, device=device, progress=True)
     case = Case(id=image.stem, image=array, label=None, spacing=spacing)

@@ -106,7 +106,7 @@ def _count_saved(
 
 
 def write_costs(name: str, rows: list[dict[str, Any]], device: str, root: Path = RESULTS) -> Path:
-    """Store measured costs with the machine that made them, e.g. as ``costs/fig-7__cuda.json``."""
+    """Store measured costs with the machine that made them, in ``costs/<name>.json``."""
     path = root / "costs" / f"{name}.json"
     passport = {
         "device": device_name(device),
@@ -129,6 +129,6 @@ def read_costs(name: str, root: Path = RESULTS) -> dict[str, Any]:
         return json.loads(path.read_text())
     except (OSError, json.JSONDecodeError) as error:
         raise ValueError(
-            f"no complete cost record {path}; expected the JSON that `tubekit run costs` writes; "
+            f"no complete cost record {path}; expected the JSON that `tubekit cost` writes; "
             "run that command"
         ) from error

@@ -105,13 +105,19 @@ def phantom_split(
     Args:
         binary: merge all classes into one.
     """
-    groups: dict[str, str] = {}
-    parts: list[list[Case]] = []
-    for offset, count in ((1000, train), (2000, validation), (3000, test)):
-        parts.append(list(_phantoms(name, count, offset, binary)))
-        groups |= {case.id: case.id for case in parts[-1]}
-    classes = 1 + max(int(c.label.max()) for part in parts for c in part if c.label is not None)
-    return Split(*parts, source="phantom", classes=classes, groups=groups)
+    trained, chosen, tested = (
+        list(_phantoms(name, count, offset, binary))
+        for offset, count in ((1000, train), (2000, validation), (3000, test))
+    )
+    cases = [*trained, *chosen, *tested]
+    return Split(
+        train=trained,
+        validation=chosen,
+        test=tested,
+        source="phantom",
+        classes=1 + max(int(c.label.max()) for c in cases if c.label is not None),
+        groups={case.id: case.id for case in cases},
+    )
 
 
 @functools.lru_cache(maxsize=6)
