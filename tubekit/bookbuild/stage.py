@@ -62,11 +62,20 @@ def with_outputs(fresh: NotebookNode, executed: NotebookNode) -> NotebookNode:
         if cell.cell_type == "code":
             done = next(outputs)
             cell.outputs, cell.execution_count = done.outputs, done.execution_count
+            _hand_over_alt_text(cell)
         cells.append(cell)
         if "parameters" in cell.metadata.get("tags", []):
             cells.extend(injected)
     fresh.cells = cells
     return fresh
+
+
+def _hand_over_alt_text(cell: NotebookNode) -> None:
+    """Copy the alt text of a picture to the cell, the only place where MyST-NB reads it."""
+    for output in cell.outputs:
+        alt = output.get("metadata", {}).get("image/png", {}).get("alt")
+        if alt:
+            cell.metadata.setdefault("mystnb", {}).setdefault("image", {})["alt"] = alt
 
 
 def add_header(notebook: NotebookNode, run: Run, layout: Layout) -> None:
