@@ -60,7 +60,7 @@ def test_published_numbers_as_printed():
 
 
 def test_result_table_shows_per_cent_and_the_paper():
-    metrics = {"dice": 0.8, "betti_error_0": 5.0}
+    metrics = {"dice": 0.8, "cldice": 0.9, "betti_error_0": 5.0}
     runs = [
         record(seed=s, method=m, cases={f"c{i}": metrics for i in range(3)})
         for s in range(3)

@@ -6,7 +6,7 @@ import functools
 from typing import Literal
 
 from tubekit.data import DataUnavailable, kfold, load_cases, load_manifest
-from tubekit.phantoms import phantom_cases
+from tubekit.phantoms import ARTERIES, phantom_cases
 from tubekit.types import Case
 
 
@@ -40,7 +40,7 @@ def cross_validation(
 
     Args:
         scale: factor on the image size, for small budgets.
-        limit: at most this many training and test cases each; ``None`` for all.
+        limit: at most this many validation and test cases each; ``None`` for all.
     """
     try:
         cases = all_cases(name, scale)
@@ -56,7 +56,7 @@ def cross_validation(
     chosen = {others[(start + i) % len(others)] for i in range(validation_groups)}
     rest = [c for c in cases if c.id not in test_ids]
     return Split(
-        train=[c for c in rest if group[c.id] not in chosen][:limit],
+        train=[c for c in rest if group[c.id] not in chosen],
         validation=[c for c in rest if group[c.id] in chosen][:limit],
         test=[c for c in cases if c.id in test_ids][:limit],
         source="real",
@@ -109,14 +109,14 @@ def phantom_split(
         list(_phantoms(name, count, offset, binary))
         for offset, count in ((1000, train), (2000, validation), (3000, test))
     )
-    cases = [*trained, *chosen, *tested]
     return Split(
         train=trained,
         validation=chosen,
         test=tested,
         source="phantom",
-        classes=1 + max(int(c.label.max()) for c in cases if c.label is not None),
-        groups={case.id: case.id for case in cases},
+        # Not the largest label seen: an artery may be absent from every case of a small split.
+        classes=1 + (len(ARTERIES) if name == "cow" and not binary else 1),
+        groups={case.id: case.id for case in (*trained, *chosen, *tested)},
     )
 
 

@@ -64,9 +64,9 @@ def _chapter_rows(chapter: str) -> list[dict[str, Any]]:
                 if claim["patients"]
                 else "not run",
                 "data": OUR_DATA[definition.data],
-                "seeds": 3,
+                "seeds": claim["seeds"],
                 "profile": LEDGER_PROFILE,
-                "device": "",
+                "device": claim["device"],
                 "verdict": claim["verdict"],
                 "reason": claim["detail"],
                 "link": CHAPTER_PAGES[chapter],

@@ -154,7 +154,7 @@ def result_table(
 def claims_table(records: Sequence[Record], chapter: str) -> pd.DataFrame:
     """Every testable statement of the paper with our paired difference and verdict.
 
-    Columns: claim, metric, difference, low, high, p, patients, verdict, detail, id.
+    Columns: claim, metric, difference, low, high, p, patients, seeds, device, verdict, detail, id.
     """
     groups = grouped(records)
     lines = []
@@ -173,6 +173,8 @@ def claims_table(records: Sequence[Record], chapter: str) -> pd.DataFrame:
                 "high": pair.high if pair else float("nan"),
                 "p": pair.p if pair else float("nan"),
                 "patients": pair.units if pair else 0,
+                "seeds": pair.seeds if pair else 0,
+                "device": " and ".join(sorted({r.device for r in (*method, *baseline)})),
                 "verdict": verdict,
                 "detail": detail,
                 "id": claim.id,

@@ -75,6 +75,11 @@ def _tasks(profile: Profile) -> dict[str, _Task]:
     counts = {"smoke": (4, 1, 2), "laptop": (12, 2, 8), "full": (32, 6, 16)}[profile]
     train, validation, test = counts
 
+    def folds(name: str, **changes: float | str) -> Spec:
+        if profile == "smoke":
+            changes["limit"] = 3
+        return Spec(cross_validation, name=name, **changes)
+
     def phantom(name: str) -> Spec:
         kind, _, merged = name.partition("_")
         return Spec(
@@ -88,7 +93,7 @@ def _tasks(profile: Profile) -> dict[str, _Task]:
 
     return {
         "roads": _Task(
-            Spec(cross_validation, name="massachusetts_roads"),
+            folds("massachusetts_roads"),
             flat,
             (side, side),
             4,
@@ -96,7 +101,7 @@ def _tasks(profile: Profile) -> dict[str, _Task]:
             ("12 crops of 640 x 640 in 3 folds instead of 1,171 images with a test set", *short),
         ),
         "retina": _Task(
-            Spec(cross_validation, name="chase_db1", scale=1.0 if full else 0.5),
+            folds("chase_db1", scale=1.0 if full else 0.5),
             flat,
             (side, side),
             4,
@@ -104,7 +109,7 @@ def _tasks(profile: Profile) -> dict[str, _Task]:
             ("CHASE_DB1 in 3 patient-wise folds instead of DRIVE in 5", *short),
         ),
         "cracks": _Task(
-            Spec(cross_validation, name="crackforest", validation_groups=8),
+            folds("crackforest", validation_groups=8),
             flat,
             (side, side),
             4,
@@ -137,7 +142,7 @@ def _tasks(profile: Profile) -> dict[str, _Task]:
             mirror_axes=(),
         ),
         "vesselnn": _Task(
-            Spec(cross_validation, name="vesselnn", validation_groups=1, fallback="vascular"),
+            folds("vesselnn", validation_groups=1, fallback="vascular"),
             Spec(
                 UNet,
                 ndim=3,

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+import numpy as np
 import torch
 
 from tubekit.experiments.cost import measure_step
@@ -20,6 +21,8 @@ SIZES: dict[Profile, tuple[tuple[int, int], tuple[int, int, int], tuple[int, ...
     "laptop": ((192, 192), (32, 48, 48), (16, 32, 64), 1),
     "full": ((512, 512), (96, 96, 96), (32, 64, 128, 256), 1),
 }
+# A phantom cannot be drawn smaller; smaller patches are cut from its middle.
+SMALLEST = {2: (256, 256), 3: (64, 96, 96)}
 
 
 def fig_6(profile: Profile, device: str, *, repeats: int = 5) -> list[dict[str, Any]]:
@@ -54,11 +57,15 @@ def _row(
     """One measurement: the same network, image and label for every loss."""
     features = SIZES[profile][2]
     name = "fundus" if len(patch) == 2 else "cow"
-    case = phantom_cases(name, 1, 0, size=patch)[0]
-    label = torch.from_numpy(case.label.astype("int64"))  # type: ignore[union-attr]
+    case = phantom_cases(name, 1, 0, size=np.maximum(patch, SMALLEST[len(patch)]).tolist())[0]
+    box = tuple(
+        slice((n - p) // 2, (n - p) // 2 + p)
+        for n, p in zip(case.image.shape[1:], patch, strict=True)
+    )
+    label = torch.from_numpy(case.label[box].astype("int64"))  # type: ignore[index]
     # Fold the 13 arteries into fewer classes, so that every class stays present.
     target = torch.where(label > 0, (label - 1) % classes + 1, 0)[None, None].to(device)
-    image = torch.from_numpy(case.image)[None].to(device)
+    image = torch.from_numpy(case.image[(slice(None), *box)])[None].to(device)
     torch.manual_seed(0)
     channels = 1 if classes == 1 else classes + 1
     network = UNet(len(patch), image.shape[1], channels, features=features).to(device)
