@@ -100,7 +100,7 @@ def _ours(
             "profile": LEDGER_PROFILE,
             "device": "",
             "verdict": "not comparable",
-            "reason": NOT_RUN.get((data, method), "no record of this cell"),
+            "reason": NOT_RUN.get((data, method), "no record yet; `make results` runs it"),
         }
     reason = "the paper's value is not known to us" if isinstance(paper, str) else DIFFERENCE[data]
     return {
