@@ -34,23 +34,6 @@ def _chapter_rows(chapter: str) -> list[dict[str, Any]]:
     records = read_records(chapter, LEDGER_PROFILE)
     printed = published.load(chapter)
     lines = []
-    for name, table in printed.tables.items():
-        measured = result_table(records, chapter, name, LEDGER_PROFILE, table.metrics)
-        for data, methods in table.rows.items():
-            for method in methods:
-                for metric in table.metrics:
-                    paper = printed.cell(name, data, method, metric)
-                    lines.append(
-                        {
-                            "chapter": chapter,
-                            "table": table.title,
-                            "row": f"{printed.data[data]}, {printed.methods.get(method, method)}",
-                            "metric": LABELS[metric],
-                            "paper": "not known" if paper == "unknown" else str(paper),
-                            "link": CHAPTER_PAGES[chapter],
-                            **_ours(measured, data, method, metric, paper),
-                        }
-                    )
     for claim in claim_rows(chapter):
         definition = next(c for c in printed.claims if c.id == claim["id"])
         lines.append(
@@ -72,6 +55,23 @@ def _chapter_rows(chapter: str) -> list[dict[str, Any]]:
                 "link": CHAPTER_PAGES[chapter],
             }
         )
+    for name, table in printed.tables.items():
+        measured = result_table(records, chapter, name, LEDGER_PROFILE, table.metrics)
+        for data, methods in table.rows.items():
+            for method in methods:
+                for metric in table.metrics:
+                    paper = printed.cell(name, data, method, metric)
+                    lines.append(
+                        {
+                            "chapter": chapter,
+                            "table": table.title,
+                            "row": f"{printed.data[data]}, {printed.methods.get(method, method)}",
+                            "metric": LABELS[metric],
+                            "paper": "not known" if paper == "unknown" else str(paper),
+                            "link": CHAPTER_PAGES[chapter],
+                            **_ours(measured, data, method, metric, paper),
+                        }
+                    )
     return lines
 
 

@@ -29,7 +29,7 @@ def claims_html(claims: pd.DataFrame) -> Html:
             "Metric": line.metric,
             "Difference, 95 % interval": interval if line.patients else "not run",
             "p": f"{line.p:.3f}" if line.patients else "–",
-            "Patients": str(line.patients),
+            "Cases": str(line.patients),
             "Verdict": line.verdict,
         }
     frame = pd.DataFrame.from_dict(lines, orient="index").rename_axis("Statement of the paper")

@@ -74,14 +74,8 @@ class ResultTable:
         kinds = "/".join(sorted({r.source for r in rows}))
         devices = " and ".join(sorted({r.device for r in rows}))
         units, seeds = max(r.units for r in rows), max(r.seeds for r in rows)
-        return f"{kinds} data, {units} patients, {seeds} seeds, profile {self.profile}, {devices}"
-
-    def comparison(self, data: str, method: str, metric: str) -> Comparison | None:
-        """The paired difference of one cell against CE + Dice."""
-        for row in self.rows:
-            if (row.data, row.method, row.metric) == (data, method, metric):
-                return row.against_baseline
-        return None
+        size = f"{units} independent cases, {seeds} seeds"
+        return f"{kinds} data, {size}, profile {self.profile}, {devices}"
 
 
 METHOD_LABELS = {
