@@ -191,7 +191,8 @@ def _ours(row: Row | None) -> str:
         return "not run"
     star = " *" if row.p_holm is not None and row.p_holm < 0.05 else ""
     digits = 1 if row.metric in PERCENT else 2
-    return f"{row.mean:.{digits}f} ± {row.sd:.{digits}f}{star}"
+    # No-break spaces keep a value and its deviation on one line of a narrow table.
+    return f"{row.mean:.{digits}f} ± {row.sd:.{digits}f}{star}".replace(" ", "\u00a0")
 
 
 def _paper(cell: published.Cell) -> str:
