@@ -7,6 +7,7 @@ import pytest
 from tests.experiments.factory import record
 from tubekit.experiments import published
 from tubekit.experiments.ledger import rows
+from tubekit.experiments.recipes import recipes
 from tubekit.experiments.record import read_record, read_records, write_record, write_text
 from tubekit.experiments.tables import claims_table, result_table
 
@@ -72,3 +73,12 @@ def test_result_table_shows_per_cent_and_the_paper():
     frame = table.frame("retina", list(metrics))
     assert frame.loc["+ Skeleton Recall", "Dice (%), paper"] == "80.99"
     assert "retina" not in claims_table(runs, "skeleton_recall").query("patients == 0").id.to_list()
+
+
+def test_every_committed_record_belongs_to_a_recipe_of_today():
+    known = {r.id: r.digest for r in recipes("skeleton_recall", "laptop")}
+    records = read_records("skeleton_recall", "laptop")
+    assert records
+    stale = ["/".join(r.key) for r in records if known.get("/".join(r.key)) != r.digest]
+    assert stale == []
+    assert all(r.stopped_by == "steps" for r in records)

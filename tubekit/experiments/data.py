@@ -99,14 +99,16 @@ def phantom_split(
     validation: int = 4,
     test: int = 12,
     binary: bool = False,
+    size: tuple[int, ...] | None = None,
 ) -> Split:
     """Phantoms with fixed, disjoint generator seeds; ``seed`` changes only the training.
 
     Args:
         binary: merge all classes into one.
+        size: voxels per axis; ``None`` for the phantom's usual size.
     """
     trained, chosen, tested = (
-        list(_phantoms(name, count, offset, binary))
+        list(_phantoms(name, count, offset, binary, size))
         for offset, count in ((1000, train), (2000, validation), (3000, test))
     )
     return Split(
@@ -121,6 +123,8 @@ def phantom_split(
 
 
 @functools.lru_cache(maxsize=6)
-def _phantoms(name: str, count: int, offset: int, binary: bool) -> tuple[Case, ...]:
+def _phantoms(
+    name: str, count: int, offset: int, binary: bool, size: tuple[int, ...] | None
+) -> tuple[Case, ...]:
     """Drawing takes seconds, and every method and seed of a queue trains on the same ones."""
-    return tuple(phantom_cases(name, count, offset, classes=1 if binary else None))
+    return tuple(phantom_cases(name, count, offset, size=size, classes=1 if binary else None))
