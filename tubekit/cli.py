@@ -41,6 +41,12 @@ def run(words: Words = None) -> None:
 
 
 @app.command(context_settings=PASSED_ON, add_help_option=False)
+def cost(words: Words = None) -> None:
+    """Measure time and memory of a training step, loss by loss."""
+    load("tubekit.experiments.cli", "cost_command")(words or [], prog_name="tubekit cost")
+
+
+@app.command(context_settings=PASSED_ON, add_help_option=False)
 def ledger(words: Words = None) -> None:
     """Print the claims ledger."""
     load("tubekit.experiments.cli", "ledger_command")(words or [], prog_name="tubekit ledger")

@@ -7,6 +7,7 @@ import pytest
 from tests.experiments.factory import record
 from tubekit.experiments import published
 from tubekit.experiments.ledger import rows
+from tubekit.experiments.overheads import cut_verdict, measured
 from tubekit.experiments.recipes import recipes
 from tubekit.experiments.record import read_record, read_records, write_record, write_text
 from tubekit.experiments.tables import claims_table, result_table
@@ -47,7 +48,8 @@ def test_every_published_cell_and_statement_is_in_the_ledger():
         len(row) for t in printed.tables.values() for m in t.rows.values() for row in m.values()
     )
     lines = rows()
-    assert len(lines) == cells + len(printed.claims)
+    overheads = 2 * (len(printed.overheads) + 1)  # the cells, and what the paper concludes
+    assert len(lines) == cells + len(printed.claims) + overheads
     assert all(line["verdict"] and line["reason"] for line in lines)
 
 
@@ -82,3 +84,19 @@ def test_every_committed_record_belongs_to_a_recipe_of_today():
     stale = ["/".join(r.key) for r in records if known.get("/".join(r.key)) != r.digest]
     assert stale == []
     assert all(r.stopped_by == "steps" for r in records)
+
+
+def test_overheads_are_relative_to_the_plain_loss_of_the_same_patch():
+    rows = [
+        {"method": m, "patch": [p], "step_seconds": p * s, "saved_mb": p * b}
+        for p in (1.0, 10.0)
+        for m, s, b in (("ce_dice", 1.0, 1.0), ("cldice", 2.0, 3.0), ("srl", 1.1, 1.0))
+    ]
+    assert measured(rows, "cldice", "time") == pytest.approx(100.0)
+    assert measured(rows, "cldice", "memory") == pytest.approx(200.0)
+    assert measured(rows, "srl", "time") == pytest.approx(10.0)
+    assert [cut_verdict(c) for c in (0.95, 0.5, -0.1)] == [
+        "reproduced",
+        "trend only",
+        "not reproduced",
+    ]

@@ -5,6 +5,7 @@ from typing import Any
 
 from tubekit.experiments import published
 from tubekit.experiments.evaluate import LABELS
+from tubekit.experiments.overheads import overhead_rows
 from tubekit.experiments.record import read_records
 from tubekit.experiments.tables import ResultTable, Row, claims_table, method_label, result_table
 
@@ -55,6 +56,7 @@ def _chapter_rows(chapter: str) -> list[dict[str, Any]]:
                 "link": CHAPTER_PAGES[chapter],
             }
         )
+    lines += [{**row, "link": CHAPTER_PAGES[chapter]} for row in overhead_rows(chapter)]
     for name, table in printed.tables.items():
         measured = result_table(records, chapter, name, LEDGER_PROFILE, table.metrics)
         for data, methods in table.rows.items():

@@ -47,12 +47,16 @@ class Claim(_Strict):
 
 
 class Published(_Strict):
-    """Everything one paper prints that a record can be held against."""
+    """Everything one paper prints that a record can be held against.
+
+    ``overheads``: method to the extra cost of a training step, in per cent of plain training.
+    """
 
     citation: str
     provenance: str
     data: dict[str, str]
     methods: dict[str, str]
+    overheads: dict[str, dict[Literal["time", "memory"], float]] = {}
     tables: dict[str, PublishedTable]
     claims: list[Claim]
 
