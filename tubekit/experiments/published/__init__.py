@@ -49,14 +49,14 @@ class Claim(_Strict):
 class Published(_Strict):
     """Everything one paper prints that a record can be held against.
 
-    ``overheads``: method to the extra cost of a training step, in per cent of plain training.
+    ``overheads``: method to the extra ``time`` and ``memory`` of training, in per cent of plain.
     """
 
     citation: str
     provenance: str
     data: dict[str, str]
     methods: dict[str, str]
-    overheads: dict[str, dict[Literal["time", "memory"], float]] = {}
+    overheads: dict[str, dict[str, float]] = {}
     tables: dict[str, PublishedTable]
     claims: list[Claim]
 
