@@ -38,7 +38,7 @@ def code_key(notebook: NotebookNode, parameters: Mapping[str, Any], layout: Layo
             "library": _contents(library, layout.sources),
             "pins": _contents([layout.pins], layout.pins.parent),
             "manifests": _contents(layout.manifests.glob("*.toml"), layout.manifests),
-            "records": _contents(layout.results.rglob("*"), layout.results),
+            "records": _contents(layout.results.rglob("*.json"), layout.results),
             "python": sys.version_info[:2],
             # With a virtual screen napari draws its own pictures, without one a mesh stands in.
             "screen": bool(os.environ.get("DISPLAY") or shutil.which("Xvfb")),
