@@ -35,7 +35,8 @@ def device_name(device: str) -> str:
     if cpuinfo.is_file():
         lines = [row for row in cpuinfo.read_text().splitlines() if row.startswith("model name")]
         model = lines[0].partition(":")[2].strip() if lines else model
-    return f"CPU ({model}, {torch.get_num_threads()} threads)"
+    threads = torch.get_num_threads()
+    return f"CPU ({model}, {threads} thread{'s' * (threads > 1)})"
 
 
 def commit() -> str:

@@ -74,8 +74,7 @@ class ResultTable:
         kinds = "/".join(sorted({r.source for r in rows}))
         devices = " and ".join(sorted({r.device for r in rows}))
         units, seeds = max(r.units for r in rows), max(r.seeds for r in rows)
-        size = f"{units} independent cases, {seeds} seeds"
-        return f"{kinds} data, {size}, profile {self.profile}, {devices}"
+        return f"{kinds} data, {units} cases, {seeds} seeds, profile {self.profile}, {devices}"
 
 
 METHOD_LABELS = {
