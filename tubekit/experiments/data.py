@@ -27,7 +27,7 @@ def cross_validation(
     *,
     seed: int,
     folds: int = 3,
-    scale: float = 1.0,
+    scale: float | tuple[float, ...] = 1.0,
     validation_groups: int = 2,
     limit: int | None = None,
     fallback: str = "fundus",
@@ -39,7 +39,7 @@ def cross_validation(
     phantom ``fallback`` takes its place and ``source`` says so.
 
     Args:
-        scale: factor on the image size, for small budgets.
+        scale: factor on the image size, for small budgets; one, or one per axis.
         limit: at most this many validation and test cases each; ``None`` for all.
     """
     try:
@@ -66,7 +66,7 @@ def cross_validation(
 
 
 @functools.lru_cache(maxsize=2)
-def all_cases(name: str, scale: float = 1.0) -> tuple[Case, ...]:
+def all_cases(name: str, scale: float | tuple[float, ...] = 1.0) -> tuple[Case, ...]:
     """Every available case of a data set, whatever its split.
 
     Raises:

@@ -76,7 +76,7 @@ def _tasks(profile: Profile) -> dict[str, _Task]:
     counts = {"smoke": (4, 1, 2), "laptop": (12, 2, 8), "full": (32, 6, 16)}[profile]
     train, validation, test = counts
 
-    def folds(name: str, **changes: float | str) -> Spec:
+    def folds(name: str, **changes: float | str | tuple[float, ...]) -> Spec:
         if profile == "smoke":
             changes["limit"] = 3
         return Spec(cross_validation, name=name, **changes)
@@ -151,7 +151,12 @@ def _tasks(profile: Profile) -> dict[str, _Task]:
             mirror_axes=(),
         ),
         "vesselnn": _Task(
-            folds("vesselnn", validation_groups=1, fallback="vascular"),
+            folds(
+                "vesselnn",
+                scale=1.0 if full else (1.0, 0.5, 0.5),
+                validation_groups=1,
+                fallback="vascular",
+            ),
             Spec(
                 UNet,
                 ndim=3,
