@@ -108,9 +108,9 @@ def fit(
             return run.step == steps or fabric.broadcast(run.seconds >= limit)
 
         done = finished()
-        todo = range(run.step * devices + fabric.global_rank, steps * devices, devices)
+        pending = range(run.step * devices + fabric.global_rank, steps * devices, devices)
         bar = tqdm(total=steps, initial=run.step, disable=not progress)
-        for batch in stream(batches, () if done else todo, prefetch=prefetch):
+        for batch in stream(batches, () if done else pending, prefetch=prefetch):
             for group, rate in zip(bare.param_groups, rates, strict=True):
                 group["lr"] = rate * factor(run.step, steps)
             run.step += 1
