@@ -10,6 +10,7 @@ from tubekit.experiments.ledger import rows
 from tubekit.experiments.overheads import cut_verdict, measured
 from tubekit.experiments.recipes import recipes
 from tubekit.experiments.record import read_record, read_records, write_record, write_text
+from tubekit.experiments.report import claims_html
 from tubekit.experiments.tables import claims_table, result_table
 
 
@@ -100,3 +101,16 @@ def test_overheads_are_relative_to_the_plain_loss_of_the_same_patch():
         "trend only",
         "not reproduced",
     ]
+
+
+def test_a_p_value_is_never_printed_as_zero():
+    values = {"dice": 0.5, "cldice": 0.5, "betti_error_0": 9.0}
+    better = {"dice": 0.9, "cldice": 0.9, "betti_error_0": 1.0}
+    runs = [
+        record(seed=s, data="cracks", method=m, cases={f"c{i}": v for i in range(20)})
+        for s in range(3)
+        for m, v in (("ce_dice", values), ("cldice", values), ("srl", better))
+    ]
+    page = claims_html(claims_table(runs, "skeleton_recall"))._repr_html_()
+    assert "&lt; 0.001" in page
+    assert "0.000" not in page

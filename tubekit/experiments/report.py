@@ -28,7 +28,7 @@ def claims_html(claims: pd.DataFrame) -> Html:
         lines[line.claim] = {
             "Metric": line.metric,
             "Difference, 95 % interval": interval if line.patients else "not run",
-            "p": f"{line.p:.3f}" if line.patients else "–",
+            "p": ("< 0.001" if line.p < 0.001 else f"{line.p:.3f}") if line.patients else "–",
             "Cases": str(line.patients),
             "Verdict": line.verdict,
         }
