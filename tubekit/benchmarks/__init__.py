@@ -1,0 +1,1 @@
+"""Every instrument against what people use today, as ratios within one process."""

@@ -1,0 +1,140 @@
+"""Time and peak memory of two ways to the same result, taken in turn in one process."""
+
+import contextlib
+import ctypes
+import dataclasses
+import gc
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+MEGABYTE = 1e6
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One line of the benchmark: an instrument, its peer, and what is asked of the ratio.
+
+    Attributes:
+        instrument: what is measured, with the size of its input.
+        peer: whose implementation it is compared with.
+        ours, peer_run: calls without arguments that return what ``difference`` compares.
+        difference: largest deviation of our result from the peer's (or from the stated truth),
+            with its unit in ``equality``.
+        equality: what is compared and in which unit, e.g. ``"voxels that differ"``.
+        tolerance: ``difference`` up to this counts as equal.
+        time_target, memory_target: largest ratio ours / peer asked for; None where not asked.
+        repeats: timed calls of each; the median counts. The peer may be slow: 1 is allowed.
+        note: what a reader must know to judge the row.
+    """
+
+    instrument: str
+    peer: str
+    ours: Callable[[], Any]
+    peer_run: Callable[[], Any]
+    difference: Callable[[Any, Any], float]
+    equality: str
+    tolerance: float
+    time_target: float | None
+    memory_target: float | None = None
+    repeats: int = 3
+    note: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Measurement:
+    """Median seconds and peak extra megabytes of both sides of a row."""
+
+    instrument: str
+    peer: str
+    seconds: float
+    peer_seconds: float
+    megabytes: float
+    peer_megabytes: float
+    difference: float
+    equality: str
+    equal: bool
+    time_target: float | None
+    memory_target: float | None
+    note: str
+
+    @property
+    def time_ratio(self) -> float:
+        return self.seconds / self.peer_seconds
+
+    @property
+    def memory_ratio(self) -> float:
+        return self.megabytes / self.peer_megabytes if self.peer_megabytes else float("nan")
+
+
+def measure(row: Row) -> Measurement:
+    """Run both sides once for memory and result, then in turn for time.
+
+    In turn, so that a slow spell of the machine falls on both. The first call of each also
+    compiles and warms up; it is not timed.
+    """
+    row.ours()  # compiled code and caches must not count as working memory
+    ours, megabytes = peak_memory(row.ours)
+    theirs, peer_megabytes = peak_memory(row.peer_run)
+    difference = row.difference(ours, theirs)
+    del ours, theirs
+    times: dict[str, list[float]] = {"ours": [], "peer": []}
+    for _ in range(row.repeats):
+        times["peer"].append(seconds(row.peer_run))
+        times["ours"].append(seconds(row.ours))
+    return Measurement(
+        instrument=row.instrument,
+        peer=row.peer,
+        seconds=statistics.median(times["ours"]),
+        peer_seconds=statistics.median(times["peer"]),
+        megabytes=megabytes,
+        peer_megabytes=peer_megabytes,
+        difference=difference,
+        equality=row.equality,
+        equal=difference <= row.tolerance,
+        time_target=row.time_target,
+        memory_target=row.memory_target,
+        note=row.note,
+    )
+
+
+def seconds(call: Callable[[], Any]) -> float:
+    """Wall-clock seconds of one call."""
+    gc.collect()
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
+def peak_memory(call: Callable[[], Any]) -> tuple[Any, float]:
+    """Result of one call, and by how many megabytes the process grew at most during it.
+
+    Linux keeps the high-water mark of resident memory and lets a process reset its own; nothing
+    is sampled, so short peaks count too. Elsewhere the growth after the call is all there is.
+    """
+    gc.collect()
+    _return_free_memory()
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+    before = psutil.Process().memory_info().rss
+    result = call()
+    return result, max(_high_water() - before, 0) / MEGABYTE
+
+
+def _high_water() -> int:
+    status = Path("/proc/self/status")
+    if status.is_file():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return int(psutil.Process().memory_info().rss)
+
+
+def _return_free_memory() -> None:
+    """Hand freed blocks back to the system, else the next call reuses them unseen."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)

@@ -1,0 +1,1 @@
+"""Whole folders of predictions against their labels: numbers, report, command line."""

@@ -1,0 +1,40 @@
+"""How loops are compiled, and how they are spread over threads."""
+
+import inspect
+import itertools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numba
+import torch
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile a loop at its first call, once per machine; it runs without Python's lock.
+
+    Numba's own threads are not used: they abort a program that calls them from two threads of its
+    own or that forks, as data loaders do. ``in_slabs`` spreads the work instead.
+    """
+    # A checker of annotations may already have wrapped the function; Numba needs the bare one.
+    return numba.njit(cache=True, nogil=True)(inspect.unwrap(function))
+
+
+def in_slabs(kernel: Callable[..., None], length: int, *arguments: Any) -> None:
+    """Call ``kernel(start, stop, *arguments)`` for slabs that cover 0..length, side by side.
+
+    The kernel may read everywhere and writes only between ``start`` and ``stop``, so the result
+    does not depend on the number of threads (as many as torch may use).
+    """
+    workers = min(torch.get_num_threads(), length)
+    if workers <= 1:
+        kernel(0, length, *arguments)
+        return
+    edges = [length * i // workers for i in range(workers + 1)]
+    with ThreadPoolExecutor(workers) as pool:
+        jobs = [
+            pool.submit(kernel, start, stop, *arguments)
+            for start, stop in itertools.pairwise(edges)
+        ]
+        for job in jobs:
+            job.result()
