@@ -1,4 +1,4 @@
-"""`tubekit data|run|cost|book|ledger|predict|teach|serve`."""
+"""`tubekit data|run|cost|bench|evaluate|book|ledger|predict|teach|serve`."""
 
 import importlib
 import sys
@@ -43,7 +43,13 @@ def run(words: Words = None) -> None:
 @app.command(context_settings=PASSED_ON, add_help_option=False)
 def cost(words: Words = None) -> None:
     """Measure time and memory of a training step, loss by loss."""
-    load("tubekit.experiments.cli", "cost_command")(words or [], prog_name="tubekit cost")
+    load("tubekit.benchmarks.cli", "cost_command")(words or [], prog_name="tubekit cost")
+
+
+@app.command(context_settings=PASSED_ON, add_help_option=False)
+def bench(words: Words = None) -> None:
+    """Measure every instrument against its peer."""
+    load("tubekit.benchmarks.cli", "bench_command")(words or [], prog_name="tubekit bench")
 
 
 @app.command(context_settings=PASSED_ON, add_help_option=False)

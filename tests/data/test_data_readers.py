@@ -211,6 +211,33 @@ def test_label_with_another_spacing(toy, tmp_path):
         read_case(manifest, "a", {"image": tmp_path / "i.tif", "label": good})
 
 
+def test_a_label_of_several_structure_files(toy, tmp_path):
+    text = toy.write_manifest().replace("dimensions = 2", "dimensions = 3")
+    text = text.replace('rule = "constant"\nvalue = [1.0, 1.0]', 'rule = "header"')
+    text = (
+        text.replace('names = ["background", "line"]', 'names = ["background", "a", "b"]')
+        .replace("values = [0, 255]", 'values = [0, 1, 2]\nparts = { left = "a", right = "b" }')
+        .replace("[files.label]", '[files."label/left"]\npath = "l"\n[files."label/right"]')
+    )
+    text = "\n".join(row for row in text.splitlines() if not row.startswith("label ="))
+    (tmp_path / "manifests" / "toy.toml").write_text(text)
+    manifest = read_manifest(tmp_path / "manifests" / "toy.toml")
+    mask = np.zeros((3, 4, 5), np.uint8)
+    mask[1, 1, :3] = 255
+    left = nifti(tmp_path / "l.nii.gz", mask)
+    right = nifti(tmp_path / "r.nii.gz", np.roll(mask, 2, axis=2))
+    image = nifti(tmp_path / "i.nii.gz", mask)
+    given = {"image": image, "label/left": left, "label/right": right}
+    assert read_case(manifest, "a", given).label[1, 1].tolist() == [1, 1, 2, 2, 2]
+    small = nifti(tmp_path / "s.nii.gz", mask[:2])
+    with pytest.raises(ReadError, match=r"s\.nii\.gz: expected the grid"):
+        read_case(manifest, "a", {**given, "label/right": small})
+    for wrong in (text.replace('right = "b"', 'right = "c"'), text.replace(', right = "b"', "")):
+        (tmp_path / "manifests" / "toy.toml").write_text(wrong)
+        with pytest.raises(ValueError, match=r"labels\.parts"):
+            read_manifest(tmp_path / "manifests" / "toy.toml")
+
+
 def test_gzip_of_something_else(tmp_path):
     (tmp_path / "v.nii.gz").write_bytes(gzip.compress(b"hello"))
     with pytest.raises(ReadError, match=r"v\.nii\.gz: expected a complete \.nii\.gz file"):

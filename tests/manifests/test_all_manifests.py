@@ -15,6 +15,7 @@ NAMES = [
     "deepcrack",
     "drive",
     "hrf",
+    "ircad01",
     "massachusetts_roads",
     "narrow_cracks",
     "octa_synthetic",
@@ -91,7 +92,7 @@ def test_hashes_sizes_and_contents_are_those_of_the_mirror(name):
 @pytest.mark.parametrize("name", HERE)
 def test_first_case_of_every_split_reads(name):
     found = resolve(name)
-    for split in SPLITS:
+    for split in [s for s in SPLITS if getattr(found.manifest.splits, s)]:
         case_id = next(i for i in getattr(found.manifest.splits, split) if i in found.files)
         case = read_case(found.manifest, case_id, found.files[case_id])
         assert case.image.dtype == "float32"

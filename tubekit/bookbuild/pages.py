@@ -3,11 +3,13 @@
 import html
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tubekit.bookbuild.benchmarks_page import benchmark_tables
 from tubekit.bookbuild.execute import Run
 from tubekit.bookbuild.layout import Layout
+from tubekit.bookbuild.tables import link, table
 from tubekit.data.manifest import Manifest, read_manifest
 from tubekit.experiments import ledger
 
@@ -29,6 +31,7 @@ def generated(layout: Layout, runs: Sequence[Run]) -> dict[str, str]:
         "status.md": status(runs),
         "ledger.md": ledger_page(ledger.rows()),
         "data.md": data_page(layout),
+        "generated/benchmark-tables.md": benchmark_tables(),
     }
 
 
@@ -172,23 +175,6 @@ def _data_section(m: Manifest) -> str:
 {sources}
 
 """
-
-
-def table(header: Iterable[str], rows: Iterable[Sequence[str]], label: str) -> str:
-    """An HTML table that scrolls inside its own box; cells are HTML already."""
-    head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in header)
-    body = "\n".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
-    title = html.escape(label)
-    return (
-        f'<div class="wide-table" role="region" aria-label="{title}" tabindex="0">\n'
-        f'<table class="table">\n'
-        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>\n</div>"
-    )
-
-
-def link(address: str, text: str) -> str:
-    """An HTML link."""
-    return f'<a class="reference internal" href="{html.escape(address)}">{html.escape(text)}</a>'
 
 
 def duration(seconds: float) -> str:

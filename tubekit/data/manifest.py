@@ -16,9 +16,9 @@ from pydantic import Field, ValidationError, model_validator
 
 from tubekit.data.convert import CONVERSIONS
 from tubekit.data.schema import (
+    PART,
     CaseEntry,
     File,
-    FileFacts,
     FilePattern,
     Identifier,
     Labels,
@@ -66,6 +66,9 @@ class Manifest(Strict):
                 raise ValueError(f"files.{role}: upstream {pattern.upstream!r} is not described")
         if "image" not in self.files:
             raise ValueError("files.image is needed")
+        drawn = {role.removeprefix(PART) for role in self.files if role.startswith(PART)}
+        if drawn != set(self.labels.parts) or (drawn and "label" in self.files):
+            raise ValueError("labels.parts and the files label/<structure> must be the same")
         ids = [case.id for case in self.cases]
         listed = [*self.splits.train, *self.splits.val, *self.splits.test]
         for what, values in (("cases", ids), ("splits", listed)):
@@ -110,7 +113,7 @@ class Manifest(Strict):
         entry = self.case(case_id)
         found = []
         for role, pattern in self.files.items():
-            facts: FileFacts = getattr(entry, role)
+            facts = entry.facts(role)
             origin = facts.origin or pattern.origin
             url = None
             if pattern.upstream and origin:

@@ -10,7 +10,7 @@ from tubekit.data.decode import ReadError, Stored, decode
 from tubekit.data.fetch import resolve
 from tubekit.data.manifest import Manifest
 from tubekit.data.pooling import pool_label
-from tubekit.data.schema import Labels, Role
+from tubekit.data.schema import PART, Labels, Role
 from tubekit.types import Case, Spacing
 
 _NO_CLASS = 255
@@ -123,8 +123,15 @@ def read_case(manifest: Manifest, case_id: str, files: Mapping[Role, Path] | Non
                 f"{files['label']}: expected the image's spacing {spacing}, got {label_spacing}; "
                 "check that image and label belong together"
             )
+    elif manifest.labels.parts:
+        label = np.zeros(grid, np.uint8)
+        for part, name in manifest.labels.parts.items():
+            path = files[PART + part]
+            mask = _read_mask(path, ndim)
+            _same_grid(files["image"], path, grid, mask.shape)
+            label[mask] = manifest.labels.names.index(name)
     if "valid" in files:
-        valid = _read_valid(files["valid"], ndim)
+        valid = _read_mask(files["valid"], ndim)
         _same_grid(files["image"], files["valid"], grid, valid.shape)
     return Case(case_id, image, label, spacing, valid)
 
@@ -154,7 +161,7 @@ def _classes(
     )
 
 
-def _read_valid(path: Path, dimensions: int) -> Bool[np.ndarray, "*s"]:
+def _read_mask(path: Path, dimensions: int) -> Bool[np.ndarray, "*s"]:
     array, _ = _read(path)
     if array.ndim == dimensions + 1:
         array = array[..., 0]

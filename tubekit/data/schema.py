@@ -7,7 +7,9 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 Split = Literal["train", "val", "test"]
-Role = Literal["image", "label", "valid"]
+PART = "label/"
+Role = Annotated[str, Field(pattern=r"^(image|valid|label(/[a-z0-9_]+)?)$")]
+"""What a file holds; ``label/liver`` is the mask of one structure of the label."""
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
@@ -52,16 +54,22 @@ class Labels(Strict):
 
     ``pool``: label maps are drawn on a grid finer than the image by this factor per axis; a pixel
     is foreground where at least half of its area is.
+    ``parts``: every structure has a file of its own (role ``label/<structure>``, 0 outside, any
+    other value inside) and belongs to the class named; where two overlap the later one counts.
+    ``values`` then are the class indices.
     """
 
     names: list[str] = Field(min_length=2, max_length=255)
     values: list[Annotated[int, Field(ge=0, le=65535)]]
     pool: int = Field(default=1, ge=1)
+    parts: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _one_value_per_name(self) -> "Labels":
         if len(self.values) != len(self.names) or len(set(self.values)) != len(self.values):
             raise ValueError("labels.values needs one distinct stored value per name")
+        if stray := sorted(set(self.parts.values()) - set(self.names[1:])):
+            raise ValueError(f"labels.parts: no foreground class is named {', '.join(stray)}")
         return self
 
 
@@ -113,6 +121,14 @@ class CaseEntry(Strict):
     image: FileFacts = FileFacts()
     label: FileFacts = FileFacts()
     valid: FileFacts = FileFacts()
+    parts: dict[str, FileFacts] = Field(default_factory=dict)
+
+    def facts(self, role: Role) -> FileFacts:
+        """What is known about one of the case's files."""
+        if role.startswith(PART):
+            return self.parts.get(role.removeprefix(PART), FileFacts())
+        found: FileFacts = getattr(self, role)
+        return found
 
 
 class Splits(Strict):

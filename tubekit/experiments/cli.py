@@ -52,21 +52,6 @@ def run_command(
         raise ValueError(f"{len(failures)} of {len(jobs)} runs failed:\n" + "\n".join(failures))
 
 
-def cost_command(
-    profile: Annotated[str, typer.Option(help="smoke, laptop or full")] = "laptop",
-    device: Device = "auto",
-) -> None:
-    """Measure time and memory of a training step per loss and store them as records."""
-    from tubekit.experiments.cost import write_costs
-    from tubekit.experiments.recipes.skeleton_recall_costs import fig_6, fig_7
-    from tubekit.training import resolve_device
-
-    place = resolve_device(device)
-    for name, measure in (("fig-6", fig_6), ("fig-7", fig_7)):
-        rows = measure(profile, place)  # type: ignore[arg-type]
-        print(write_costs(f"{name}__{profile}__{place}", rows, place))
-
-
 def ledger_command(
     verdict: Annotated[str, typer.Option(help="show only this verdict")] = "",
 ) -> None:

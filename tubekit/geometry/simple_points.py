@@ -46,9 +46,9 @@ def _touch(a: Offset, b: Offset) -> bool:
     return a != b and all(abs(i - j) <= 1 for i, j in zip(a, b, strict=True))
 
 
-_BOX = {d: tuple(o for o in OFFSETS if o != d and _in_box(o, d)) for d in EDGES + CORNERS}
-_RIM = {d: tuple(o for o in EDGES if _in_box(d, o)) for d in FACES}
-_TOUCHING = {d: tuple(o for o in FACES + EDGES if _touch(o, d)) for d in EDGES + CORNERS}
+BOX = {d: tuple(o for o in OFFSETS if o != d and _in_box(o, d)) for d in EDGES + CORNERS}
+RIM = {d: tuple(o for o in EDGES if _in_box(d, o)) for d in FACES}
+TOUCHING = {d: tuple(o for o in FACES + EDGES if _touch(o, d)) for d in EDGES + CORNERS}
 
 
 def end_point(neighbours: Neighbourhood) -> Any:
@@ -105,10 +105,10 @@ def boolean_simple(neighbours: Neighbourhood) -> Any:
     background = _background(neighbours)
     near = _count(neighbours, FACES + EDGES)
     edge_cut_off, corner_cut_off = (
-        _any(neighbours[d] & _all(background, _TOUCHING[d]) for d in kind)
+        _any(neighbours[d] & _all(background, TOUCHING[d]) for d in kind)
         for kind in (EDGES, CORNERS)
     )
-    pit = _any(background[d] & _all(neighbours, _RIM[d]) for d in FACES)
+    pit = _any(background[d] & _all(neighbours, RIM[d]) for d in FACES)
     return (
         (_count(background, FACES) == 1)
         | (near + _count(neighbours, CORNERS) == 1)
@@ -124,7 +124,7 @@ def _background(neighbours: Neighbourhood) -> dict[Offset, Any]:
 def _new_cells(background: Neighbourhood) -> Any:
     """Edges - squares + cubes that the background gains with the voxel."""
     squares, cubes = (
-        sum(background[d] & _all(background, _BOX[d]) for d in kind) for kind in (EDGES, CORNERS)
+        sum(background[d] & _all(background, BOX[d]) for d in kind) for kind in (EDGES, CORNERS)
     )
     return _count(background, FACES) - squares + cubes
 

@@ -1,0 +1,59 @@
+"""The box around the foreground: what lies outside it need not be read, copied or thinned."""
+
+import numpy as np
+from jaxtyping import Shaped
+
+from tubekit.geometry.kernels.compiled import compiled
+
+
+def foreground_box(mask: Shaped[np.ndarray, "*s"], margin: int) -> tuple[slice, ...] | None:
+    """Smallest box around the non-zero voxels, wider by ``margin``, within the image.
+
+    One pass over the array, whatever its type and strides, without a copy.
+
+    Args:
+        mask: mask, label map or image, 1-D to 3-D.
+        margin: voxels added on every side, as far as the image reaches; 0 or more.
+    Returns:
+        One slice per axis with plain start and stop, so that ``mask[box]`` is a view; ``None``
+        where there is no foreground.
+    """
+    if mask.size == 0:
+        return None
+    missing = 3 - mask.ndim
+    low, high = _extent(mask.reshape((1,) * missing + mask.shape))
+    if high[0] < 0:
+        return None
+    return tuple(
+        slice(max(int(first) - margin, 0), min(int(last) + margin + 1, side))
+        for first, last, side in zip(low[missing:], high[missing:], mask.shape, strict=True)
+    )
+
+
+@compiled
+def _extent(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First and last index with a non-zero voxel, per axis; -1 as the last without any."""
+    depth, height, width = mask.shape
+    left, right = width, -1
+    low, high = np.array([depth, height, width]), np.array([-1, -1, -1])
+    for z in range(depth):
+        for y in range(height):
+            # Whole rows are tested first: this loop has no exit, so the compiler reads many
+            # voxels at once, and most rows are empty or lie inside the box found so far.
+            filled = False
+            for x in range(width):
+                filled |= mask[z, y, x] != 0
+            if not filled:
+                continue
+            low[0], high[0] = min(low[0], z), z
+            low[1], high[1] = min(low[1], y), max(high[1], y)
+            x = 0
+            while x < left and mask[z, y, x] == 0:
+                x += 1
+            left = x
+            x = width - 1
+            while x > right and mask[z, y, x] == 0:
+                x -= 1
+            right = x
+    low[2], high[2] = left, right
+    return low, high
