@@ -7,7 +7,7 @@ BOOK_OPTIONS := --profile $(PROFILE) $(if $(OFFLINE),--offline) \
 	$(if $(SEED),--seed $(SEED)) $(if $(DEVICE),--device $(DEVICE))
 
 .DEFAULT_GOAL := help
-.PHONY: help book test serve lint data results clean
+.PHONY: help book test serve lint data results bench nnunet clean
 
 help:
 	@echo "make book [PROFILE=smoke|laptop|full] [OFFLINE=1] [SEED=n] [DEVICE=cpu|cuda|auto]"
@@ -17,6 +17,8 @@ help:
 	@echo "make lint     ruff, mypy, import layers"
 	@echo "make data     fetch and verify the data sets"
 	@echo "make results  [PROFILE=laptop] run every training recipe that has no record yet"
+	@echo "make bench    [ONLY=vesselness] measure every instrument against its peer"
+	@echo "make nnunet   test the losses inside nnU-Net v2, in an environment of its own"
 	@echo "make clean    remove the pages and the cached runs"
 
 book: $(STAMP)
@@ -42,6 +44,10 @@ data: $(STAMP)
 results: PROFILE := $(if $(filter-out file,$(origin PROFILE)),$(PROFILE),laptop)
 results: $(STAMP)
 	$(BIN)/tubekit run skeleton_recall --profile $(PROFILE) $(if $(DEVICE),--device $(DEVICE))
+
+# One process at a time on an idle machine: a ratio is only as good as the quiet around it.
+bench: $(STAMP)
+	$(BIN)/tubekit bench $(if $(ONLY),--only "$(ONLY)")
 
 clean:
 	rm -rf _build .cache/book

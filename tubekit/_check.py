@@ -62,7 +62,7 @@ def spacing(value: Sequence[float] | None, ndim: int) -> tuple[float, ...]:
 
 def finite(name: str, array: torch.Tensor | np.ndarray) -> None:
     """Raise ValueError when a value is NaN or infinite."""
-    ok = torch.isfinite(torch.as_tensor(array))
+    ok = torch.isfinite(_tensor(array))
     if not ok.all():
         raise ValueError(
             f"{name} must be finite, got {int((~ok).sum())} NaN or infinite values of "
@@ -72,7 +72,7 @@ def finite(name: str, array: torch.Tensor | np.ndarray) -> None:
 
 def integer_classes(name: str, label: torch.Tensor | np.ndarray, classes: int) -> None:
     """Raise ValueError unless labels are integers in [0, classes)."""
-    labels = torch.as_tensor(label)
+    labels = _tensor(label)
     if labels.is_floating_point() or labels.is_complex():
         raise ValueError(
             f"{name} must hold integer classes, got {labels.dtype}; round and cast first"
@@ -84,3 +84,8 @@ def integer_classes(name: str, label: torch.Tensor | np.ndarray, classes: int) -
                 f"{name} must lie in 0..{classes - 1}, got {low}..{high}; "
                 "relabel, or give the network one output channel per class"
             )
+
+
+def _tensor(array: torch.Tensor | np.ndarray) -> torch.Tensor:
+    """A view of an array; a copy where torch cannot have one (flipped arrays)."""
+    return torch.as_tensor(np.ascontiguousarray(array) if isinstance(array, np.ndarray) else array)

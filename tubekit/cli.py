@@ -53,6 +53,12 @@ def bench(words: Words = None) -> None:
 
 
 @app.command(context_settings=PASSED_ON, add_help_option=False)
+def evaluate(words: Words = None) -> None:
+    """Measure a folder of predictions against their labels."""
+    load("tubekit.evaluation.cli", "evaluate_command")(words or [], prog_name="tubekit evaluate")
+
+
+@app.command(context_settings=PASSED_ON, add_help_option=False)
 def ledger(words: Words = None) -> None:
     """Print the claims ledger."""
     load("tubekit.experiments.cli", "ledger_command")(words or [], prog_name="tubekit ledger")

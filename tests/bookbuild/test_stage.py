@@ -9,9 +9,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from tubekit.bookbuild.execute import Run
 from tubekit.bookbuild.layout import BuildError, Layout
 from tubekit.bookbuild.pages import ledger_page, status
-from tubekit.bookbuild.tables import table
 from tubekit.bookbuild.site import finish
 from tubekit.bookbuild.stage import add_header, digest, sync, with_outputs
+from tubekit.bookbuild.tables import table
 
 RUN = Run(
     notebook="00_small",

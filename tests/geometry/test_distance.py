@@ -1,12 +1,14 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from scipy import ndimage
 
 from tests.geometry import shapes
-from tubekit.geometry import distance_transform, signed_distance, surface
+from tubekit.geometry import distance, distance_transform, signed_distance, surface
+from tubekit.geometry.distance import nearest_distances
 
 SPACING = {2: (0.7, 1.3), 3: (2.0, 0.8, 0.5)}
 MASKS = ["tree2d_a", "ring2d", "two2d", "single2d", "tree3d_a", "ring3d", "two3d", "single3d"]
@@ -118,3 +120,78 @@ def test_bad_masks_are_named(function):
         function(np.array([[0.0, np.nan], [1.0, 0.5]]))
     with pytest.raises(ValueError, match="mask must have 2 or 3 axes, got 4"):
         function(np.ones((1, 1, 3, 3), bool))
+
+
+def brute_distances(points: np.ndarray, others: np.ndarray, spacing: tuple[float, ...]):
+    """Every pair, in float64: the plain truth."""
+    offsets = np.argwhere(points)[:, None] - np.argwhere(others)[None]
+    lengths = np.sqrt(((offsets * np.array(spacing)) ** 2).sum(-1))
+    return lengths.min(1, initial=np.inf)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    small_masks,
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([0, 1, 20, 1500]),
+    st.sampled_from([0, 10**9]),
+)
+def test_nearest_distances_agree_with_every_pair(points, seed, nearby, few):
+    """All three ways of searching, alone and together."""
+    others = np.random.default_rng(seed).random(points.shape) > 0.8
+    spacing = (0.7, 1.3, 2.0)[: points.ndim]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(distance, "_NEARBY", nearby)
+        patch.setattr(distance, "_FEW", few)
+        distance._ball.cache_clear()
+        ours = nearest_distances(points, others, spacing)
+    distance._ball.cache_clear()
+    assert ours.dtype == np.float64
+    np.testing.assert_allclose(ours, brute_distances(points, others, spacing), rtol=1e-15)
+
+
+@pytest.mark.parametrize("few", [0, 10**9])
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (5.0, 0.3, 0.3), (0.1, 1.0, 40.0)])
+def test_nearest_distances_agree_with_the_transform(rng, spacing, few, monkeypatch):
+    monkeypatch.setattr(distance, "_FEW", few)
+    points, others = rng.random((2, 12, 40, 33)) > 0.9995
+    others[0, :3] = True
+    points[-1, -2:] = True
+    expected = distance_transform(~others, spacing)[points]
+    ours = nearest_distances(points, others, spacing)
+    np.testing.assert_allclose(ours, expected, rtol=1e-6)
+    np.testing.assert_allclose(ours, brute_distances(points, others, spacing), rtol=1e-15)
+
+
+@pytest.mark.parametrize("shape", [(50, 60), (3, 40, 50)])
+@pytest.mark.parametrize("few", [0, 10**9])
+def test_far_distances_agree_with_every_pair(rng, shape, few, monkeypatch):
+    """Parabolas of many rows meet between every two rows, so none may be dropped too soon."""
+    monkeypatch.setattr(distance, "_NEARBY", 1)
+    monkeypatch.setattr(distance, "_FEW", few)
+    distance._ball.cache_clear()
+    points, others = rng.random(shape) > 0.7, rng.random(shape) > 0.98
+    for spacing in ((1.0, 1.0, 1.0), (0.3, 5.0, 1.7), (4.0, 0.25, 0.5)):
+        spacing = spacing[: len(shape)]
+        ours = nearest_distances(points, others, spacing)
+        np.testing.assert_allclose(ours, brute_distances(points, others, spacing), rtol=1e-15)
+    distance._ball.cache_clear()
+
+
+def test_nearest_distances_to_nothing_and_from_nothing():
+    some, none = np.eye(4, dtype=bool), np.zeros((4, 4), bool)
+    assert np.isinf(nearest_distances(some, none)).all()
+    assert nearest_distances(none, some).shape == (0,)
+    with pytest.raises(ValueError, match="expected equal shapes"):
+        nearest_distances(some, none[1:])
+
+
+def test_nearest_distances_use_threads_without_a_difference(rng):
+    points, others = rng.random((2, 30, 31, 32)) > 0.99
+    before = torch.get_num_threads()
+    alone = nearest_distances(points, others)
+    torch.set_num_threads(3)
+    try:
+        assert np.array_equal(nearest_distances(points, others), alone)
+    finally:
+        torch.set_num_threads(before)

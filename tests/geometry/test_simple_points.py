@@ -1,10 +1,14 @@
 """The tests of simple voxels against components counted in the 3 x 3 x 3 neighbourhood."""
 
+import itertools
+
+import numba
 import numpy as np
 import pytest
 import torch
 
 from tubekit.geometry import components, euler_number
+from tubekit.geometry.kernels import peeling
 from tubekit.geometry.simple_points import (
     CENTRE,
     CORNERS,
@@ -112,3 +116,48 @@ def test_subfields_visit_every_voxel_once_and_no_neighbours_together():
         visits += field
         assert components(field)[1] == field.sum()
     assert (visits == 1).all()
+
+
+BITS = np.array([1 << (9 * (z + 1) + 3 * (y + 1) + x + 1) for z, y, x in OFFSETS])
+CENTRE_BIT = 1 << 13
+
+
+def from_bits(codes: np.ndarray) -> dict[tuple[int, int, int], np.ndarray]:
+    pairs = zip((*OFFSETS, CENTRE), (*BITS, CENTRE_BIT), strict=True)
+    return {offset: (codes & bit != 0).astype(np.int8) for offset, bit in pairs}
+
+
+@numba.njit
+def judged(test, codes):
+    verdicts = np.empty(codes.size, np.bool_)
+    for i in range(codes.size):
+        verdicts[i] = test(codes[i])
+    return verdicts
+
+
+def few_bits(most: int) -> np.ndarray:
+    """All neighbourhoods with at most so many object voxels."""
+    return np.array([sum(c) for n in range(most + 1) for c in itertools.combinations(BITS, n)])
+
+
+@pytest.mark.parametrize("centre", [0, CENTRE_BIT])
+@pytest.mark.parametrize(
+    ("compiled", "plain"),
+    [(peeling._boolean_simple, boolean_simple), (peeling._euler_simple, euler_simple)],
+)
+def test_compiled_conditions_agree(compiled, plain, centre):
+    rng = np.random.default_rng(2)
+    few = few_bits(4)
+    # Intersections and unions of random numbers are sparse and dense.
+    a, b, c = rng.integers(0, 1 << 27, (3, 250_000)) & ~CENTRE_BIT
+    codes = np.concatenate([few, BITS.sum() - few, a, a & b, a | b, a & b & c, a | b | c])
+    codes = (codes | centre).astype(np.int32)
+    verdicts = judged(compiled, codes)
+    assert np.array_equal(verdicts, plain(from_bits(codes)))
+    # What the two spare bits say must not matter.
+    assert np.array_equal(judged(compiled, codes[::50] | np.int32(3 << 27)), verdicts[::50])
+
+
+def test_compiled_boolean_is_exact(blocks, truth):
+    codes = sum(blocks[(slice(None), *at(o))] * bit for o, bit in zip(OFFSETS, BITS, strict=True))
+    assert np.array_equal(judged(peeling._boolean_simple, codes.astype(np.int32)), truth)

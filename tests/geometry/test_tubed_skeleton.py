@@ -25,6 +25,21 @@ def written_out(label: np.ndarray, radius: int) -> np.ndarray:
     return skeleton * label
 
 
+def dilated(
+    label: np.ndarray, radius: int, clip: bool = True, ignore_label: int | None = None
+) -> np.ndarray:
+    """The tube by dilating the whole image with the face cross, highest class first."""
+    ignored = np.zeros(label.shape, bool) if ignore_label is None else label == ignore_label
+    classes = np.where(ignored, 0, label)
+    cross = ndimage.generate_binary_structure(label.ndim, 1)
+    grown = classes * skeletonize(classes > 0)
+    for _ in range(radius):
+        beside = ndimage.grey_dilation(grown, footprint=cross, mode="constant")
+        grown = np.where(grown > 0, grown, beside)
+    tube = np.where((classes > 0) & (grown > 0), classes, 0 if clip else grown)
+    return np.where(ignored, 0, tube)
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_agrees_with_the_reference(oracle, case):
     label = oracle("inputs")[case]
@@ -66,6 +81,44 @@ def test_reference_takes_the_ignore_label_for_foreground(oracle):
 @given(labels, st.integers(0, 3))
 def test_equals_algorithm_1_written_out(label, radius):
     assert np.array_equal(tubed_skeleton(label, radius), written_out(label, radius))
+
+
+@settings(max_examples=150, deadline=None)
+@given(labels, st.integers(0, 4), st.booleans(), st.sampled_from([None, 0, 1, 3, -1]))
+def test_equals_the_dilation_of_the_whole_image(label, radius, clip, ignore_label):
+    if ignore_label == -1:
+        label = np.where(label == 2, -1, label).astype(label.dtype)
+    ours = tubed_skeleton(label, radius, clip=clip, ignore_label=ignore_label)
+    assert np.array_equal(ours, dilated(label, radius, clip, ignore_label))
+
+
+@pytest.mark.parametrize("shape", [(40, 50), (14, 16, 18)])
+def test_memory_layout_and_byte_order_do_not_matter(rng, shape):
+    noise = ndimage.gaussian_filter(rng.normal(size=shape), 1.5)
+    label = np.digitize(noise, np.quantile(noise, [0.6, 0.8])).astype(np.int16)
+    expected = dilated(label, 2)
+    framed = np.pad(label, 3)
+    inner = framed[(slice(3, -3),) * label.ndim]
+    for same in (np.asfortranarray(label), inner, label.astype(">i2"), label.astype(np.uint32)):
+        same.flags.writeable = False
+        assert np.array_equal(tubed_skeleton(same), expected)
+    assert np.array_equal(tubed_skeleton(label[::-1])[::-1], dilated(label[::-1], 2)[::-1])
+
+
+def test_a_radius_beyond_the_image_fills_it():
+    label = np.zeros((5, 6, 7), np.uint8)
+    label[2, 2, 2:4] = 1, 3
+    tube = tubed_skeleton(label, radius=10**12, clip=False)
+    assert np.array_equal(tube, np.broadcast_to([1, 1, 1, 3, 3, 3, 3], label.shape))
+
+
+def test_a_label_without_objects_has_no_tube():
+    for label in (np.zeros((4, 5), np.int32), np.full((3, 4, 5), 7, np.int32)):
+        tube = tubed_skeleton(label, clip=False, ignore_label=7)
+        assert tube.shape == label.shape
+        assert tube.dtype == label.dtype
+        assert not tube.any()
+    assert tubed_skeleton(np.zeros((0, 5), np.uint8)).shape == (0, 5)
 
 
 @settings(max_examples=60, deadline=None)

@@ -8,9 +8,11 @@ import torch
 from torch import Tensor
 
 from tubekit.losses import (
+    BoundaryLoss,
     CrossEntropyLoss,
     DeepSupervision,
     DiceCELoss,
+    HausdorffDTLoss,
     SegmentationLoss,
     SkeletonRecallLoss,
     SoftClDiceLoss,
@@ -33,8 +35,17 @@ class Scene:
     target: Tensor
     tube: Tensor
 
+    @property
+    def signed_distance(self) -> Tensor:
+        """Per class 1 outside, -1 inside: cut off at 1, a voxel's value depends on it alone."""
+        classes = torch.arange(1, max(2, self.logits.shape[1]))
+        own = self.target == classes.view(-1, *[1] * (self.target.ndim - 2))
+        return 1 - 2 * own.to(self.logits.dtype)
+
     def maps(self, loss: SegmentationLoss) -> dict[str, Tensor]:
-        return {name: self.tube for name in loss.needs}
+        """What the loss needs; a map of an unknown name is a shifted tube."""
+        other = self.tube.roll(1, 2)
+        return {name: getattr(self, name, other) for name in loss.needs}
 
     def value(self, loss: SegmentationLoss, **more: Tensor) -> Tensor:
         return loss(self.logits, self.target, **self.maps(loss), **more)
@@ -115,6 +126,15 @@ EXAMPLES = (
         -1,
         0,
         _SMOOTH | _REDUCTION | _pair("as_released", False, True) | _pair("tube", "tube", "other"),
+    ),
+    Example(BoundaryLoss, -_INF, _INF, {}),
+    Example(
+        HausdorffDTLoss,
+        0,
+        _INF,
+        _pair("alpha", 1.0, 2.0)
+        | _pair("sides", "both", "inside")
+        | _pair("spacing", None, (2.0, 1.0)),
     ),
     Example(
         SoftClDiceLoss,

@@ -78,15 +78,12 @@ def test_empty_and_full_masks_are_finite(example: Example, channels: int, ndim: 
 def test_no_argument_is_dead(example: Example):
     assert set(example.knobs) == set(inspect.signature(example.make).parameters)
     at = scene(3)
-    # The argument that names a map is seen when both maps exist and differ.
-    other = at.tube.roll(1, 2)
     for knob, (one, two) in example.knobs.items():
         results = []
         for arguments in (one, two):
             loss = example(**arguments)
-            maps = {n: {"tube": at.tube, "other": other}[n] for n in loss.needs}
             logits = at.logits.clone().requires_grad_()
-            value = loss(example.as_input(logits), at.target, **maps)
+            value = loss(example.as_input(logits), at.target, **at.maps(loss))
             results.append(
                 torch.cat([value.view(1), *torch.autograd.grad(value, logits)[0].flatten(1)])
             )
@@ -180,13 +177,13 @@ def test_bad_input_raises_one_clear_error(example: Example):
             loss(logits, target, **given_maps)
     with pytest.raises(TypeError, match="got skeleton;"):
         loss(at.logits, at.target, **maps, skeleton=at.tube)
-    if loss.needs:
-        with pytest.raises(TypeError, match="got no tube"):
+    for name, value in maps.items():
+        with pytest.raises(TypeError, match=f"got no {name}"):
             loss(at.logits, at.target)
-        with pytest.raises(ValueError, match="tube must have shape"):
-            loss(at.logits, at.target, tube=at.tube[..., 1:])
-        with pytest.raises(ValueError, match=r"tube must lie in 0\.\.2"):
-            loss(at.logits, at.target, tube=at.tube + 2)
+        with pytest.raises(ValueError, match=f"{name} must have shape"):
+            loss(at.logits, at.target, **{name: value[..., 1:]})
+        with pytest.raises(ValueError, match=rf"{name} must lie in 0\.\.2"):
+            loss(at.logits, at.target, **{name: at.tube + 2})
 
 
 def test_one_channel_takes_two_classes_only():

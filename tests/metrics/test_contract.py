@@ -19,6 +19,7 @@ METRICS = {
         "betti_error_0",
         "betti_error_1",
         "betti_error_2",
+        "branches_detected",
         "cldice",
         "dice",
         "false_positive_rate",
@@ -29,9 +30,16 @@ METRICS = {
         "recall",
         "topology_precision",
         "topology_sensitivity",
+        "tree_length_detected",
         "volume_ratio",
     ]
 } | {
+    "tree_length_detected_largest": lambda p, t, *, spacing=None: metrics.tree_length_detected(
+        p, t, spacing=spacing, reduction="largest_component"
+    ),
+    "branches_detected_largest": lambda p, t, *, spacing=None: metrics.branches_detected(
+        p, t, spacing=spacing, reduction="largest_component"
+    ),
     "hd95_pooled": lambda p, t, *, spacing=None: metrics.hd95(
         p, t, spacing=spacing, definition="pooled"
     ),
@@ -45,7 +53,15 @@ METRICS = {
 }
 IN_MM = ("hausdorff", "hd95", "hd95_pooled", "hd95_area", "assd")
 # Thinning visits voxels in an order, so a skeleton is not the mirror image of the mirror's.
-SKELETAL = ("cldice", "topology_precision", "topology_sensitivity")
+SKELETAL = (
+    "cldice",
+    "topology_precision",
+    "topology_sensitivity",
+    "tree_length_detected",
+    "tree_length_detected_largest",
+    "branches_detected",
+    "branches_detected_largest",
+)
 # Thinning and counting are done per image, so these differ between prediction and truth.
 SYMMETRIC = (*IN_MM, "dice", "iou", "cldice", "nsd", "nsd_area", "betti_error_0", "betti_error_1")
 every_metric = pytest.mark.parametrize("name", METRICS)
@@ -183,7 +199,7 @@ EMPTY = {  # prediction empty, target empty, both empty
     "topology_precision": (0, 0, np.nan),
     "topology_sensitivity": (0, np.nan, np.nan),
     "volume_ratio": (0, np.nan, np.nan),
-}
+} | dict.fromkeys((name for name in METRICS if "detected" in name), (0, np.nan, np.nan))
 
 
 @every_metric

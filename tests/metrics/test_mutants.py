@@ -36,7 +36,7 @@ def planted(place: str, name: str, check: Callable[[], None]) -> Callable[[Any],
 
 counts = metrics.counts
 distances = metrics.surface_distances
-transform = module("surface_distance").distance_transform
+nearest = module("surface_distance").nearest_distances
 sizes = module("surface_distance")._element_sizes
 betti_errors, betti_numbers = metrics.betti_errors, module("topology").betti_numbers
 inside = module("centerline")._inside
@@ -64,18 +64,18 @@ def volumes_instead_of_skeletons(mask, other, *, empty):
 
 
 @planted(
-    "surface_distance", "distance_transform", surface.test_distance_of_two_plates_in_millimetres
+    "surface_distance", "nearest_distances", surface.test_distance_of_two_plates_in_millimetres
 )
-def spacing_reversed(mask, spacing):
+def spacing_reversed(points, others, spacing):
     """(x, y, z) where the array is (z, y, x)."""
-    return transform(mask, spacing[::-1])
+    return nearest(points, others, spacing[::-1])
 
 
 @planted(
-    "surface_distance", "distance_transform", surface.test_distance_of_two_plates_in_millimetres
+    "surface_distance", "nearest_distances", surface.test_distance_of_two_plates_in_millimetres
 )
-def spacing_ignored(mask, spacing):
-    return transform(mask)
+def spacing_ignored(points, others, spacing):
+    return nearest(points, others)
 
 
 @planted("surface_distance", "surface", surface.test_only_the_surface_counts)

@@ -65,15 +65,42 @@ def test_references(oracle, name: str, connectivity: str):
 
 @pytest.mark.parametrize("name", CASES)
 def test_references_on_tiles(oracle, name: str):
-    """Older work averages over tiles, a different scale; the same function makes it."""
+    """Older work averages over tiles, a different scale."""
     inputs, reference = oracle("inputs"), oracle("betti")
     pred, target = inputs[f"{name}__pred"], inputs[name]
     size = (32, 32) if target.ndim == 2 else (16, 20, 24)
-    grid = [n // s for n, s in zip(target.shape, size, strict=True)]
-    errors = [
-        metrics.betti_errors(pred[tile], target[tile]).errors
-        for index in np.ndindex(*grid)
+    found = metrics.betti_errors(pred, target, tile=size)
+    expected = reference[f"{name}__betti_error_full_tiles"]
+    np.testing.assert_allclose(found.errors, expected, rtol=1e-6)
+    signed = [
+        metrics.betti_difference_0(pred[tile], target[tile])
+        for index in np.ndindex(*[n // s for n, s in zip(target.shape, size, strict=True)])
         for tile in [tuple(slice(i * s, (i + 1) * s) for i, s in zip(index, size, strict=True))]
     ]
-    expected = reference[f"{name}__betti_error_full_tiles"]
-    np.testing.assert_allclose(np.mean(errors, 0), expected, rtol=1e-6)
+    assert found.signed_0 == pytest.approx(np.mean(signed))
+
+
+def test_tiles_by_hand():
+    """Three tiles of 7 x 7, the last cut to 7 x 3: errors (0, 1), (1, 0) and (1, 0)."""
+    pred, target = np.zeros((7, 17), bool), np.zeros((7, 17), bool)
+    target[:, :7], pred[:, :7] = ring(), ring(gap=True)
+    pred[3, 10] = True  # invented
+    target[3, 15] = True  # missed: over the whole image it makes up for the invented one
+    assert metrics.betti_errors(pred, target).errors == (0, 1)
+    found = metrics.betti_errors(pred, target, tile=(7, 7))
+    assert found.errors == pytest.approx((2 / 3, 1 / 3))
+    assert found.signed_0 == pytest.approx(0)
+    assert metrics.betti_errors(pred, target, tile=(7, 17)) == ((0, 1), 0)
+    assert metrics.betti_errors(pred, target, tile=(99, 99)) == ((0, 1), 0)
+    # Each tile is an image of its own: a ring cut in two halves has no hole.
+    assert metrics.betti_errors(ring(), ring(gap=True), tile=(7, 3)).errors[1] == 0
+    diagonal = np.eye(4, dtype=bool)
+    faces = metrics.betti_errors(diagonal, ~diagonal, connectivity="face", tile=(2, 2))
+    assert faces.errors == pytest.approx((0.5, 0))
+
+
+def test_bad_tiles_are_named():
+    mask = ring()
+    for tile in ((3,), (3, 3, 3), (3, 0), (3, -1)):
+        with pytest.raises(ValueError, match="tile needs one positive integer per axis"):
+            metrics.betti_errors(mask, mask, tile=tile)

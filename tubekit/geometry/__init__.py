@@ -4,18 +4,37 @@ Hard operations take NumPy arrays, soft ones (with gradients) take tensors (b c 
 """
 
 from tubekit.geometry.distance import distance_transform, signed_distance, surface
+from tubekit.geometry.graph import SkeletonBranch, SkeletonGraph, skeleton_graph
+from tubekit.geometry.hessian import hessian_eigenvalues
 from tubekit.geometry.morphology import soft_dilate, soft_erode, soft_open
 from tubekit.geometry.skeleton import skeletonize, tubed_skeleton
 from tubekit.geometry.soft_skeleton import soft_skeleton
 from tubekit.geometry.topological_skeleton import topological_skeleton
-from tubekit.geometry.topology import betti_numbers, components, euler_number
+from tubekit.geometry.topology import (
+    betti_numbers,
+    components,
+    euler_number,
+    fill_holes,
+    largest_component,
+)
+from tubekit.geometry.vesselness import frangi, jerman, meijering, sato
 
 __all__ = [
+    "SkeletonBranch",
+    "SkeletonGraph",
     "betti_numbers",
     "components",
     "distance_transform",
     "euler_number",
+    "fill_holes",
+    "frangi",
+    "hessian_eigenvalues",
+    "jerman",
+    "largest_component",
+    "meijering",
+    "sato",
     "signed_distance",
+    "skeleton_graph",
     "skeletonize",
     "soft_dilate",
     "soft_erode",

@@ -1,12 +1,24 @@
 """Distances inside and around a mask, in millimetres where a spacing is given."""
 
+import functools
+import math
+
 import edt
 import numpy as np
-from jaxtyping import Bool, Float32, Shaped
+import torch
+from jaxtyping import Bool, Float32, Float64, Integer, Shaped
+from scipy.spatial import cKDTree
 
 from tubekit import _check
 from tubekit.geometry._input import binary_image
+from tubekit.geometry.kernels.compiled import in_slabs
+from tubekit.geometry.kernels.nearest import across_planes, across_rows, along_rows, search
 from tubekit.types import Spacing
+
+_NEARBY = 1500
+"""How many voxels around a place are looked at one by one."""
+_FEW = 1000
+"""One far voxel in so many of the grid: fewer ask a tree, more are worth passes over the grid."""
 
 
 def distance_transform(
@@ -78,10 +90,100 @@ def surface(mask: Shaped[np.ndarray, "*s"]) -> Bool[np.ndarray, "*s"]:
         ValueError: ``mask`` not binary or not 2-D or 3-D.
     """
     mask = binary_image(mask)
-    padded = np.pad(mask, 1)
-    core = (slice(1, -1),) * mask.ndim
     inner = mask.copy()
     for axis in range(mask.ndim):
-        for shift in (-1, 1):
-            inner &= np.roll(padded, shift, axis)[core]
-    return mask & ~inner
+        eroded, source = np.moveaxis(inner, axis, 0), np.moveaxis(mask, axis, 0)
+        eroded[1:] &= source[:-1]
+        eroded[:-1] &= source[1:]
+        eroded[:1] = eroded[-1:] = False
+    inner ^= mask  # the inside is part of the mask, so this takes it away
+    return inner
+
+
+def nearest_distances(
+    points: Shaped[np.ndarray, "*s"],
+    others: Shaped[np.ndarray, "..."],
+    spacing: Spacing | None = None,
+) -> Float64[np.ndarray, " n"]:
+    """Distance from each voxel of one mask to the nearest voxel of another, without a map.
+
+    Close pairs are found by looking around each voxel. The rest ask a k-d tree or, where they are
+    many, three passes over the grid that keep the nearest voxel in two small integers. All ways
+    compute the distance in float64 from whole offsets, so there is nothing to round but the root.
+
+    Args:
+        points: binary, 2-D or 3-D.
+        others: binary, on the same grid.
+        spacing: millimetres per voxel in array order; ``None`` means voxels.
+    Returns:
+        One distance per voxel of ``points``, in array order; ``inf`` where ``others`` is empty.
+    Raises:
+        ValueError: masks not binary, not 2-D or 3-D or not on one grid, or a bad ``spacing``.
+    """
+    points, others = binary_image(points), binary_image(others)
+    _check.same_shape(points=points, others=others)
+    size = np.array(_check.spacing(spacing, points.ndim))
+    offsets, lengths = _ball(tuple(size.tolist()), points.shape)
+    margin = np.abs(offsets).max(axis=0)
+    field = np.pad(others, [(n, n) for n in margin])
+    strides = np.array(field.strides)  # a bool has one byte: strides count voxels
+    at = _places(points)
+    found = np.full(len(at), np.inf)
+    places = (at + margin) @ strides
+    in_slabs(search, len(at), field.reshape(-1), places, offsets @ strides, lengths, found)
+    far = np.flatnonzero(np.isinf(found))
+    if far.size and others.any():
+        way = _from_grid if far.size * _FEW > others.size else _from_tree
+        found[far] = way(at[far], others, size)
+    return found
+
+
+def _from_tree(
+    places: Integer[np.ndarray, "n d"], others: Bool[np.ndarray, "..."], size: np.ndarray
+) -> Float64[np.ndarray, " n"]:
+    known = _places(others)
+    _, nearest = cKDTree(known * size).query(places * size, workers=torch.get_num_threads())
+    return _lengths(places - known[nearest], size)
+
+
+def _from_grid(
+    places: Integer[np.ndarray, "n d"], others: Bool[np.ndarray, "..."], size: np.ndarray
+) -> Float64[np.ndarray, " n"]:
+    flat = 3 - others.ndim  # a picture is a volume of one plane
+    volume = others.reshape((1,) * flat + others.shape)
+    places = np.pad(places, ((0, 0), (flat, 0)))
+    size = np.pad(size, (flat, 0), constant_values=1.0)
+    small = np.int16 if max(volume.shape) < 2**15 else np.int32
+    step, row = np.empty(volume.shape, small), np.empty(volume.shape, small)
+    found = np.empty(len(places))
+    in_slabs(along_rows, len(volume), volume, step)
+    in_slabs(across_rows, len(volume), step, row, size[1], size[2])
+    in_slabs(across_planes, len(places), places, step, row, size, found)
+    return found
+
+
+def _places(mask: Bool[np.ndarray, "*s"]) -> Integer[np.ndarray, "n d"]:
+    """Indices of the mask voxels; several times faster than ``numpy.nonzero`` in 3-D."""
+    return np.stack(np.unravel_index(np.flatnonzero(mask), mask.shape), axis=1)
+
+
+@functools.lru_cache(maxsize=64)
+def _ball(
+    spacing: Spacing, shape: tuple[int, ...]
+) -> tuple[Integer[np.ndarray, "k d"], Float64[np.ndarray, " k"]]:
+    """Offsets within a ball of about ``_NEARBY`` voxels that fit the grid, and their lengths."""
+    unit_ball = math.pi if len(spacing) == 2 else math.pi * 4 / 3
+    radius = (_NEARBY * math.prod(spacing) / unit_ball) ** (1 / len(spacing))
+    reach = [min(int(radius / s), max(n - 1, 0)) for s, n in zip(spacing, shape, strict=True)]
+    box = np.stack(np.meshgrid(*(np.arange(-r, r + 1) for r in reach), indexing="ij"), axis=-1)
+    offsets = box.reshape(-1, len(spacing))
+    lengths = _lengths(offsets, np.array(spacing))
+    # Every offset shorter than the radius is listed, so the first hit is the nearest voxel.
+    order = np.argsort(lengths, kind="stable")[: np.count_nonzero(lengths <= radius)]
+    return offsets[order], lengths[order]
+
+
+def _lengths(
+    offsets: Integer[np.ndarray, "k d"], spacing: Float64[np.ndarray, " d"]
+) -> Float64[np.ndarray, " k"]:
+    return np.sqrt(((offsets * spacing) ** 2).sum(axis=1))

@@ -27,9 +27,10 @@ def soft_erode(probs: Float[Tensor, "b c *s"]) -> Float[Tensor, "b c *s"]:
     Reference: Shit et al., clDice, CVPR 2021, section 3.2.
     """
     ndim = _spatial_ndim(probs)
-    lowest = -_max_pool(-probs, _line(0, ndim))
+    negated = -probs
+    lowest = -_max_pool(negated, _line(0, ndim))
     for axis in range(1, ndim):
-        lowest = torch.minimum(lowest, -_max_pool(-probs, _line(axis, ndim)))
+        lowest = torch.minimum(lowest, -_max_pool(negated, _line(axis, ndim)))
     return lowest
 
 

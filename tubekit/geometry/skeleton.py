@@ -2,12 +2,12 @@
 
 import numpy as np
 from jaxtyping import Bool, Shaped
-from skimage import morphology
 
 from tubekit import _check
 from tubekit.geometry._input import binary_image
-from tubekit.geometry.thinning import thin
-from tubekit.geometry.topology import components
+from tubekit.geometry.centerline import centerline
+from tubekit.geometry.kernels.boxes import foreground_box
+from tubekit.geometry.kernels.tube import draw_tube
 
 
 def skeletonize(mask: Shaped[np.ndarray, "*s"]) -> Bool[np.ndarray, "*s"]:
@@ -27,15 +27,8 @@ def skeletonize(mask: Shaped[np.ndarray, "*s"]) -> Bool[np.ndarray, "*s"]:
         Models and Image Processing 1994.
     """
     mask = binary_image(mask)
-    if not mask.any():
-        return np.zeros(mask.shape, dtype=bool)
-    skeleton = morphology.skeletonize(mask)
-    labels, count = components(mask)
-    kept = np.zeros(count + 1, dtype=bool)
-    kept[0] = True
-    kept[labels[skeleton]] = True
-    if not kept.all():
-        skeleton |= thin(~kept[labels])
+    skeleton = np.zeros(mask.shape, dtype=bool)
+    _volume(skeleton)[tuple(centerline(_volume(mask), mask.ndim))] = True
     return skeleton
 
 
@@ -74,17 +67,16 @@ def tubed_skeleton(
         )
     ignored = None if ignore_label is None else label == ignore_label
     classes = label if ignored is None else np.where(ignored, label.dtype.type(0), label)
-    tube = np.zeros_like(label)
+    tube = np.zeros(label.shape, label.dtype)
     # The tube never leaves this box, and one more voxel keeps the thinning as in the whole image.
-    box = _foreground_box(classes, int(radius) + 1)
+    box = foreground_box(classes, int(radius) + 1)
     if box is None:
         return tube
-    inside = classes[box]
-    grown = inside * skeletonize(inside > 0)
-    for _ in range(radius):
-        grown = _spread(grown)
-    # Inside the label the label itself says which class it is.
-    tube[box] = np.where((inside > 0) & (grown > 0), inside, 0 if clip else grown)
+    inside = _volume(classes[box])
+    reach = min(int(radius), sum(inside.shape))
+    distance = np.full(inside.shape if not clip else (0, 0, 0), reach + 1, np.int32)
+    skeleton = centerline(inside, label.ndim)
+    draw_tube(_volume(tube[box]), inside, skeleton, reach, distance)
     if ignored is not None:
         tube[ignored] = 0
     return tube
@@ -96,33 +88,19 @@ def _label(label: np.ndarray, ignore_label: int | None) -> np.ndarray:
         raise ValueError(
             f"label must hold integer classes, got {label.dtype}; round and cast to an integer type"
         )
-    if label.dtype.kind == "i" and label.size:
-        negative = (label < 0) & (True if ignore_label is None else label != ignore_label)
-        if negative.any():
+    if label.dtype.kind == "i" and label.size and label.min() < 0:
+        negative = label[label < 0]
+        unknown = negative if ignore_label is None else negative[negative != ignore_label]
+        if unknown.size:
             raise ValueError(
-                f"label must be 0 or more, got {label[negative].min()}; "
+                f"label must be 0 or more, got {unknown.min()}; "
                 "set padding to 0 or pass it as ignore_label"
             )
-    return label
+    # Files may hold bytes in the other order; compiled loops want the machine's.
+    return label.astype(label.dtype.newbyteorder("="), copy=False)
 
 
-def _foreground_box(label: np.ndarray, margin: int) -> tuple[slice, ...] | None:
-    """Smallest box around the non-zero voxels, wider by ``margin``, within the image."""
-    box = []
-    for axis in range(label.ndim):
-        other = tuple(a for a in range(label.ndim) if a != axis)
-        hits = np.flatnonzero(label.any(axis=other))
-        if not hits.size:
-            return None
-        box.append(slice(max(int(hits[0]) - margin, 0), int(hits[-1]) + margin + 1))
-    return tuple(box)
-
-
-def _spread(classes: np.ndarray) -> np.ndarray:
-    """One dilation with the face cross: a voxel of class 0 takes the highest class beside it."""
-    beside = np.zeros_like(classes)
-    for axis in range(classes.ndim):
-        source, target = np.moveaxis(classes, axis, 0), np.moveaxis(beside, axis, 0)
-        np.maximum(target[1:], source[:-1], out=target[1:])
-        np.maximum(target[:-1], source[1:], out=target[:-1])
-    return np.where(classes > 0, classes, beside)
+def _volume(array: np.ndarray) -> np.ndarray:
+    """A view with three axes; the compiled loops count True as class 1."""
+    array = array[np.newaxis] if array.ndim == 2 else array
+    return array.view(np.uint8) if array.dtype == bool else array

@@ -1,20 +1,24 @@
 """Losses: pure functions on probabilities and masks, and thin Modules on logits and labels."""
 
 from tubekit.losses.base import SegmentationLoss
+from tubekit.losses.boundary import BoundaryLoss, boundary_loss
 from tubekit.losses.cldice import SoftClDiceLoss, soft_cldice
 from tubekit.losses.compose import WeightedSum
 from tubekit.losses.cross_entropy import CrossEntropyLoss, cross_entropy
 from tubekit.losses.deep_supervision import DeepSupervision
 from tubekit.losses.dice import DiceCELoss, SoftDiceLoss, soft_dice
+from tubekit.losses.hausdorff import HausdorffDTLoss, hausdorff_dt
 from tubekit.losses.recall import SoftRecallLoss, soft_recall
 from tubekit.losses.skeleton_recall import SkeletonRecallLoss, skeleton_recall
 from tubekit.losses.topological_cldice import TopologicalClDiceLoss, topological_cldice
 from tubekit.losses.tversky import TverskyLoss, tversky_index
 
 __all__ = [
+    "BoundaryLoss",
     "CrossEntropyLoss",
     "DeepSupervision",
     "DiceCELoss",
+    "HausdorffDTLoss",
     "SegmentationLoss",
     "SkeletonRecallLoss",
     "SoftClDiceLoss",
@@ -23,7 +27,9 @@ __all__ = [
     "TopologicalClDiceLoss",
     "TverskyLoss",
     "WeightedSum",
+    "boundary_loss",
     "cross_entropy",
+    "hausdorff_dt",
     "skeleton_recall",
     "soft_cldice",
     "soft_dice",

@@ -29,8 +29,8 @@ def topological_cldice(
         probs: foreground probabilities in [0, 1].
         masks: one-hot truth in {0, 1}.
         iterations: layers peeled off; at least the largest radius in voxels.
-        method: test for a voxel that may go, ``"boolean"`` (exact) or ``"euler"`` (faster, keeps
-            the Euler number only).
+        method: test for a voxel that may go, ``"boolean"`` (exact) or ``"euler"`` (keeps the Euler
+            number only).
         beta: scale of the logistic noise in the binarisation; 0 is deterministic.
         tau: temperature of the binarisation, above 0: the slope of its gradient.
         smooth: added above and below both ratios.

@@ -1,5 +1,13 @@
 """Metrics on binary masks: ``(pred, target, *, spacing=None) -> float``, NaN where undefined."""
 
+from tubekit.metrics.branches import (
+    BranchReport,
+    ReferenceTree,
+    branch_report,
+    branches_detected,
+    reference_tree,
+    tree_length_detected,
+)
 from tubekit.metrics.cases import DEFAULT_METRICS, Metric, evaluate_case
 from tubekit.metrics.centerline import cldice, topology_precision, topology_sensitivity
 from tubekit.metrics.overlap import (
@@ -12,6 +20,8 @@ from tubekit.metrics.overlap import (
     recall,
     volume_ratio,
 )
+from tubekit.metrics.ranking import RocCurve, roc_curve
+from tubekit.metrics.report import CaseReport, case_report
 from tubekit.metrics.surface import assd, hausdorff, hd95, nsd
 from tubekit.metrics.surface_distance import SurfaceDistances, surface_distances
 from tubekit.metrics.topology import (
@@ -26,8 +36,12 @@ from tubekit.metrics.topology import (
 __all__ = [
     "DEFAULT_METRICS",
     "BettiErrors",
+    "BranchReport",
+    "CaseReport",
     "Counts",
     "Metric",
+    "ReferenceTree",
+    "RocCurve",
     "SurfaceDistances",
     "assd",
     "betti_difference_0",
@@ -35,6 +49,9 @@ __all__ = [
     "betti_error_1",
     "betti_error_2",
     "betti_errors",
+    "branch_report",
+    "branches_detected",
+    "case_report",
     "cldice",
     "counts",
     "dice",
@@ -46,8 +63,11 @@ __all__ = [
     "nsd",
     "precision",
     "recall",
+    "reference_tree",
+    "roc_curve",
     "surface_distances",
     "topology_precision",
     "topology_sensitivity",
+    "tree_length_detected",
     "volume_ratio",
 ]

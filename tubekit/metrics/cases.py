@@ -62,13 +62,23 @@ def evaluate_case(
     def measure(a: np.ndarray, b: np.ndarray) -> dict[str, float]:
         return {name: metric(a, b, spacing=spacing) for name, metric in metrics.items()}
 
+    return over_classes(pred, target, classes, measure)
+
+
+def over_classes(
+    pred: Labels,
+    target: Labels,
+    classes: int,
+    measure: Callable[[np.ndarray, np.ndarray], dict[str, float]],
+) -> dict[str, float]:
+    """Values of all foreground and, with more than one class, of each class and their mean."""
     union = measure(pred > 0, target > 0)
     if classes == 1:
         return union
     per_class = {k: measure(pred == k, target == k) for k in range(1, classes + 1)}
     present = _present(pred, target, classes)
     result: dict[str, float] = {}
-    for name in metrics:
+    for name in union:
         result |= {f"{name}/{k}": values[name] for k, values in per_class.items()}
         defined = [v for k in present if not np.isnan(v := per_class[k][name])]
         result[f"{name}/mean"] = float(np.mean(defined)) if defined else float("nan")

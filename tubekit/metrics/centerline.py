@@ -4,12 +4,22 @@ All take two binary masks on one grid, (y, x) or (z, y, x), and raise ValueError
 else. Skeletons are counted in voxels, so spacing is checked and has no effect.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from jaxtyping import Bool
 
 from tubekit.geometry import skeletonize
 from tubekit.metrics.pair import Mask, mask_pair
 from tubekit.types import Spacing
+
+
+class CenterlineScores(NamedTuple):
+    """The three scores of one pair; the functions of these names say what empty masks give."""
+
+    cldice: float
+    topology_precision: float
+    topology_sensitivity: float
 
 
 def topology_precision(pred: Mask, target: Mask, *, spacing: Spacing | None = None) -> float:
@@ -41,11 +51,20 @@ def cldice(pred: Mask, target: Mask, *, spacing: Spacing | None = None) -> float
     Reference: Shit et al., CVPR 2021, equation 2.
     """
     pred, target, _ = mask_pair(pred, target, spacing)
-    if not pred.any() and not target.any():
-        return 1.0
-    precise, sensitive = _inside(pred, target, empty=0.0), _inside(target, pred, empty=0.0)
+    return centerline_scores(pred, target).cldice
+
+
+def centerline_scores(
+    pred: Bool[np.ndarray, "*s"], target: Bool[np.ndarray, "*s"]
+) -> CenterlineScores:
+    """All three scores, with each skeleton taken once."""
+    found, true = bool(pred.any()), bool(target.any())
+    precise = _inside(pred, target, empty=0.0 if true else np.nan)
+    sensitive = _inside(target, pred, empty=np.nan)
+    if not found or not true:
+        return CenterlineScores(float(found == true), precise, sensitive)
     both = precise + sensitive
-    return 2 * precise * sensitive / both if both else 0.0
+    return CenterlineScores(2 * precise * sensitive / both if both else 0.0, precise, sensitive)
 
 
 def _inside(mask: Bool[np.ndarray, "*s"], other: Bool[np.ndarray, "*s"], *, empty: float) -> float:

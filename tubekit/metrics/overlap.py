@@ -13,12 +13,49 @@ from tubekit.types import Spacing
 
 
 class Counts(NamedTuple):
-    """Voxels of a 2 x 2 table of prediction against truth."""
+    """Voxels of a 2 x 2 table of prediction against truth, and the ratios made of them.
+
+    The functions of the same names say what the ratios are and what empty masks give.
+    """
 
     true_positive: int
     false_positive: int
     false_negative: int
     true_negative: int
+
+    @property
+    def predicted(self) -> int:
+        return self.true_positive + self.false_positive
+
+    @property
+    def true(self) -> int:
+        return self.true_positive + self.false_negative
+
+    @property
+    def dice(self) -> float:
+        return _ratio(2 * self.true_positive, self.predicted + self.true, empty=1.0)
+
+    @property
+    def iou(self) -> float:
+        return _ratio(self.true_positive, self.predicted + self.false_negative, empty=1.0)
+
+    @property
+    def precision(self) -> float:
+        nothing_found = 0.0 if self.true else np.nan
+        return _ratio(self.true_positive, self.predicted, empty=nothing_found)
+
+    @property
+    def recall(self) -> float:
+        return _ratio(self.true_positive, self.true, empty=np.nan)
+
+    @property
+    def false_positive_rate(self) -> float:
+        background = self.false_positive + self.true_negative
+        return _ratio(self.false_positive, background, empty=np.nan)
+
+    @property
+    def volume_ratio(self) -> float:
+        return _ratio(self.predicted, self.true, empty=np.nan)
 
 
 def counts(pred: Mask, target: Mask, *, spacing: Spacing | None = None) -> Counts:
@@ -32,8 +69,9 @@ def counts(pred: Mask, target: Mask, *, spacing: Spacing | None = None) -> Count
         ValueError: the masks are not binary or not on one grid.
     """
     pred, target, _ = mask_pair(pred, target, spacing)
-    tables = (pred & target, pred & ~target, ~pred & target, ~pred & ~target)
-    return Counts(*(int(np.count_nonzero(table)) for table in tables))
+    both = int(np.count_nonzero(pred & target))
+    predicted, true = int(np.count_nonzero(pred)), int(np.count_nonzero(target))
+    return Counts(both, predicted - both, true - both, pred.size - predicted - true + both)
 
 
 def dice(pred: Mask, target: Mask, *, spacing: Spacing | None = None) -> float:
@@ -45,8 +83,7 @@ def dice(pred: Mask, target: Mask, *, spacing: Spacing | None = None) -> float:
 
     Reference: Dice, Ecology 1945.
     """
-    tp, fp, fn, _ = counts(pred, target, spacing=spacing)
-    return _ratio(2 * tp, 2 * tp + fp + fn, empty=1.0)
+    return counts(pred, target, spacing=spacing).dice
 
 
 def iou(pred: Mask, target: Mask, *, spacing: Spacing | None = None) -> float:
@@ -54,8 +91,7 @@ def iou(pred: Mask, target: Mask, *, spacing: Spacing | None = None) -> float:
 
     Both masks empty: 1. One empty: 0.
     """
-    tp, fp, fn, _ = counts(pred, target, spacing=spacing)
-    return _ratio(tp, tp + fp + fn, empty=1.0)
+    return counts(pred, target, spacing=spacing).iou
 
 
 def precision(pred: Mask, target: Mask, *, spacing: Spacing | None = None) -> float:
@@ -63,14 +99,12 @@ def precision(pred: Mask, target: Mask, *, spacing: Spacing | None = None) -> fl
 
     Prediction empty: 0 if the target is not (nothing found is no precise finding), NaN if both are.
     """
-    tp, fp, fn, _ = counts(pred, target, spacing=spacing)
-    return _ratio(tp, tp + fp, empty=0.0 if fn else np.nan)
+    return counts(pred, target, spacing=spacing).precision
 
 
 def recall(pred: Mask, target: Mask, *, spacing: Spacing | None = None) -> float:
     """Share of the target that is found, in [0, 1]. Target empty: NaN."""
-    tp, _, fn, _ = counts(pred, target, spacing=spacing)
-    return _ratio(tp, tp + fn, empty=np.nan)
+    return counts(pred, target, spacing=spacing).recall
 
 
 def false_positive_rate(pred: Mask, target: Mask, *, spacing: Spacing | None = None) -> float:
@@ -78,8 +112,7 @@ def false_positive_rate(pred: Mask, target: Mask, *, spacing: Spacing | None = N
 
     It falls when the image grows; read it beside precision, which does not.
     """
-    _, fp, _, tn = counts(pred, target, spacing=spacing)
-    return _ratio(fp, fp + tn, empty=np.nan)
+    return counts(pred, target, spacing=spacing).false_positive_rate
 
 
 def volume_ratio(pred: Mask, target: Mask, *, spacing: Spacing | None = None) -> float:
@@ -87,8 +120,7 @@ def volume_ratio(pred: Mask, target: Mask, *, spacing: Spacing | None = None) ->
 
     Target empty: NaN. Prediction empty: 0.
     """
-    tp, fp, fn, _ = counts(pred, target, spacing=spacing)
-    return _ratio(tp + fp, tp + fn, empty=np.nan)
+    return counts(pred, target, spacing=spacing).volume_ratio
 
 
 def _ratio(part: int, whole: int, *, empty: float) -> float:

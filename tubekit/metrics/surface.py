@@ -7,8 +7,11 @@ import numpy as np
 
 from tubekit import _check
 from tubekit.metrics.pair import Mask, mask_pair
-from tubekit.metrics.surface_distance import Distances, SurfaceDistances, surface_distances
+from tubekit.metrics.surface_distance import SurfaceDistances, surface_distances
 from tubekit.types import Spacing
+
+HD95_DEFINITIONS = ("max", "pooled", "area")
+NSD_DEFINITIONS = ("count", "area")
 
 
 def hausdorff(pred: Mask, target: Mask, *, spacing: Spacing | None = None) -> float:
@@ -26,9 +29,7 @@ def hausdorff(pred: Mask, target: Mask, *, spacing: Spacing | None = None) -> fl
     Equation: :eq:`eq-hausdorff`
     """
     found = _distances(pred, target, spacing)
-    if found is None:
-        return float("nan")
-    return float(max(found.pred_to_target.max(), found.target_to_pred.max()))
+    return float("nan") if found is None else found.hausdorff()
 
 
 def hd95(
@@ -57,19 +58,9 @@ def hd95(
     Reference: Maier-Hein et al., Nature Methods 2024, for ``"max"``; Nikolov et al., JMIR 2021,
     for ``"area"``.
     """
-    _check.option("definition", definition, ("max", "pooled", "area"))
+    _check.option("definition", definition, HD95_DEFINITIONS)
     found = _distances(pred, target, spacing, weighted=definition == "area")
-    if found is None:
-        return float("nan")
-    to_target, to_pred, pred_weights, target_weights = found
-    if definition == "pooled":
-        return float(np.percentile(np.concatenate([to_target, to_pred]), 95))
-    if definition == "area":
-        return max(
-            _weighted_percentile_95(to_target, pred_weights),
-            _weighted_percentile_95(to_pred, target_weights),
-        )
-    return float(max(np.percentile(to_target, 95), np.percentile(to_pred, 95)))
+    return float("nan") if found is None else found.percentile(95, definition)
 
 
 def assd(pred: Mask, target: Mask, *, spacing: Spacing | None = None) -> float:
@@ -80,9 +71,7 @@ def assd(pred: Mask, target: Mask, *, spacing: Spacing | None = None) -> float:
     Equation: :eq:`eq-assd`
     """
     found = _distances(pred, target, spacing)
-    if found is None:
-        return float("nan")
-    return float(np.concatenate([found.pred_to_target, found.target_to_pred]).mean())
+    return float("nan") if found is None else found.mean()
 
 
 def nsd(
@@ -108,15 +97,18 @@ def nsd(
 
     Reference: Nikolov et al., JMIR 2021.
     """
-    _check.option("definition", definition, ("count", "area"))
-    if not tolerance_mm >= 0:
-        raise ValueError(f"tolerance_mm must be at least 0, got {tolerance_mm}; pass millimetres")
+    _check.option("definition", definition, NSD_DEFINITIONS)
+    check_tolerance(tolerance_mm)
     found = _distances(pred, target, spacing, weighted=definition == "area")
     if found is None:
         return float(not np.any(pred) and not np.any(target))
-    distances = np.concatenate([found.pred_to_target, found.target_to_pred])
-    weights = np.concatenate([found.pred_weights, found.target_weights])
-    return float(weights[distances <= tolerance_mm].sum() / weights.sum())
+    return found.within(tolerance_mm)
+
+
+def check_tolerance(tolerance_mm: float) -> None:
+    """Raise ValueError unless the tolerance is 0 or more."""
+    if not tolerance_mm >= 0:
+        raise ValueError(f"tolerance_mm must be at least 0, got {tolerance_mm}; pass millimetres")
 
 
 def _distances(
@@ -126,12 +118,3 @@ def _distances(
     if not pred.any() or not target.any():
         return None
     return surface_distances(pred, target, spacing, weighted=weighted)
-
-
-def _weighted_percentile_95(distances: Distances, weights: Distances) -> float:
-    """Smallest distance that 95 % of the weight does not exceed."""
-    order = np.argsort(distances)
-    share = np.cumsum(weights[order]) / weights.sum()
-    # Rounding may leave the last share below 1.
-    position = min(int(np.searchsorted(share, 0.95)), len(order) - 1)
-    return float(distances[order][position])

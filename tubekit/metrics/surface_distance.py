@@ -8,7 +8,9 @@ import numpy as np
 from jaxtyping import Bool, Float64
 from skimage.measure import marching_cubes, mesh_surface_area
 
-from tubekit.geometry import distance_transform, surface
+from tubekit.geometry import surface
+from tubekit.geometry.distance import nearest_distances
+from tubekit.metrics.pair import joint_box
 from tubekit.types import Spacing
 
 Distances = Float64[np.ndarray, " n"]
@@ -28,6 +30,37 @@ class SurfaceDistances(NamedTuple):
     target_to_pred: Distances
     pred_weights: Distances
     target_weights: Distances
+
+    @property
+    def pooled(self) -> Distances:
+        """Both lists of distances one after the other."""
+        return np.concatenate([self.pred_to_target, self.target_to_pred])
+
+    def hausdorff(self) -> float:
+        """Largest distance."""
+        return float(max(self.pred_to_target.max(), self.target_to_pred.max()))
+
+    def percentile(self, q: float, definition: str) -> float:
+        """Percentile ``q`` in one of the definitions of ``tubekit.metrics.hd95``."""
+        if definition == "pooled":
+            return float(np.percentile(self.pooled, q))
+        if definition == "area":
+            return max(
+                _weighted_percentile(self.pred_to_target, self.pred_weights, q),
+                _weighted_percentile(self.target_to_pred, self.target_weights, q),
+            )
+        return float(
+            max(np.percentile(self.pred_to_target, q), np.percentile(self.target_to_pred, q))
+        )
+
+    def mean(self) -> float:
+        """Mean of both lists together."""
+        return float(self.pooled.mean())
+
+    def within(self, tolerance_mm: float) -> float:
+        """Share of both surfaces that lies within a distance of the other."""
+        weights = np.concatenate([self.pred_weights, self.target_weights])
+        return float(weights[self.pooled <= tolerance_mm].sum() / weights.sum())
 
 
 def surface_distances(
@@ -49,24 +82,33 @@ def surface_distances(
 
     Reference: Nikolov et al., JMIR 2021, for the weighted form.
     """
-    box = _bounding_box(pred | target)  # exact: no surface lies outside
+    box = joint_box(pred, target)  # exact: no surface lies outside
     pred, target = pred[box], target[box]
     if weighted:
-        pred_code, target_code = _corner_codes(pred), _corner_codes(target)
         sizes = _element_sizes(spacing)
-        pred_surface, target_surface = sizes[pred_code] > 0, sizes[target_code] > 0
+        pred_code, target_code = _corner_codes(pred), _corner_codes(target)
+        pred_surface, target_surface = _crossed(pred_code, sizes), _crossed(target_code, sizes)
         weights = sizes[pred_code[pred_surface]], sizes[target_code[target_surface]]
     else:
         pred_surface, target_surface = surface(pred), surface(target)
-        weights = np.ones(pred_surface.sum()), np.ones(target_surface.sum())
-    to_target = distance_transform(~target_surface, spacing)[pred_surface]
-    to_pred = distance_transform(~pred_surface, spacing)[target_surface]
-    return SurfaceDistances(to_target.astype(float), to_pred.astype(float), *weights)
+        weights = (
+            np.ones(np.count_nonzero(pred_surface)),
+            np.ones(np.count_nonzero(target_surface)),
+        )
+    return SurfaceDistances(
+        nearest_distances(pred_surface, target_surface, spacing),
+        nearest_distances(target_surface, pred_surface, spacing),
+        *weights,
+    )
 
 
-def _bounding_box(mask: Bool[np.ndarray, "*s"]) -> tuple[slice, ...]:
-    found = np.nonzero(mask)
-    return tuple(slice(int(axis.min()), int(axis.max()) + 1) for axis in found)
+def _weighted_percentile(distances: Distances, weights: Distances, q: float) -> float:
+    """Smallest distance that ``q`` % of the weight does not exceed."""
+    order = np.argsort(distances)
+    share = np.cumsum(weights[order]) / weights.sum()
+    # Rounding may leave the last share below 1.
+    position = min(int(np.searchsorted(share, q / 100)), len(order) - 1)
+    return float(distances[order][position])
 
 
 def _corner_codes(mask: Bool[np.ndarray, "..."]) -> np.ndarray:
@@ -78,6 +120,11 @@ def _corner_codes(mask: Bool[np.ndarray, "..."]) -> np.ndarray:
         window = tuple(slice(o, o + size) for o, size in zip(offset, grid, strict=True))
         code |= padded[window] << np.uint8(bit)
     return code
+
+
+def _crossed(code: np.ndarray, sizes: Float64[np.ndarray, " codes"]) -> np.ndarray:
+    """Cells that the boundary crosses: neither all of their corners are set nor none."""
+    return (code > 0) & (code < len(sizes) - 1)
 
 
 @functools.lru_cache(maxsize=64)

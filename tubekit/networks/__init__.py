@@ -4,6 +4,7 @@ Every network has ``divisor``, one factor per axis that the image size must be a
 """
 
 from tubekit.networks.hrnet import HRNet
+from tubekit.networks.snake_conv import DynamicSnakeConv, SnakeConv
 from tubekit.networks.unet import UNet
 
-__all__ = ["HRNet", "UNet"]
+__all__ = ["DynamicSnakeConv", "HRNet", "SnakeConv", "UNet"]

@@ -9,6 +9,7 @@ from tubekit.phantoms.grow import grow_tree
 from tubekit.phantoms.phantom import Phantom
 from tubekit.phantoms.raster import Raster, euler_number, rasterise
 from tubekit.phantoms.rule import GrowthRule, Root, murray_angles, murray_radii
+from tubekit.phantoms.solids import KnownSolid, known_solids
 from tubekit.phantoms.tree import Branch, Tree
 from tubekit.phantoms.vascular import vascular_phantom
 
@@ -17,6 +18,7 @@ __all__ = [
     "Branch",
     "Damage",
     "GrowthRule",
+    "KnownSolid",
     "Phantom",
     "Raster",
     "Root",
@@ -28,6 +30,7 @@ __all__ = [
     "euler_number",
     "fundus_phantom",
     "grow_tree",
+    "known_solids",
     "murray_angles",
     "murray_radii",
     "phantom_cases",

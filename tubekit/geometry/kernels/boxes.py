@@ -9,7 +9,7 @@ from tubekit.geometry.kernels.compiled import compiled
 def foreground_box(mask: Shaped[np.ndarray, "*s"], margin: int) -> tuple[slice, ...] | None:
     """Smallest box around the non-zero voxels, wider by ``margin``, within the image.
 
-    One pass over the array, whatever its type and strides, without a copy.
+    One pass over the array, whatever its strides; masks and label maps are not copied.
 
     Args:
         mask: mask, label map or image, 1-D to 3-D.
@@ -20,6 +20,8 @@ def foreground_box(mask: Shaped[np.ndarray, "*s"], margin: int) -> tuple[slice, 
     """
     if mask.size == 0:
         return None
+    if mask.dtype.kind not in "biu" or not mask.dtype.isnative:
+        mask = mask != 0
     missing = 3 - mask.ndim
     low, high = _extent(mask.reshape((1,) * missing + mask.shape))
     if high[0] < 0:

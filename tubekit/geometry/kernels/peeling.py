@@ -1,27 +1,18 @@
-"""Compiled peeling: the sub-lattices of a thinning, over lists of the few voxels that matter.
+"""Compiled peeling: the sub-lattices of a thinning, over a list of the few voxels that matter.
 
-A neighbourhood is a number of 27 bits, one for each voxel of the 3 x 3 x 3 box; the conditions of
-``tubekit.geometry.simple_points`` become comparisons of masked bits. The volume keeps three bits
-for each voxel (itself and its two neighbours along the last axis), so nine reads collect the box
-and a deletion changes three entries.
+Every voxel holds its neighbourhood as a number of 27 bits, one for each voxel of the 3 x 3 x 3 box
+around it, so the conditions of ``tubekit.geometry.simple_points`` look at all neighbours at once.
+A deletion changes one bit in 27 numbers. All of it is one file because compiled code, which is kept
+from run to run, does not notice changes in another file.
 """
 
 from collections.abc import Iterable
+from operator import index
 
 import numpy as np
 
 from tubekit.geometry.kernels.compiled import compiled, in_slabs
-from tubekit.geometry.simple_points import (
-    BOX,
-    CENTRE,
-    CORNERS,
-    EDGES,
-    FACES,
-    OFFSETS,
-    RIM,
-    TOUCHING,
-    Offset,
-)
+from tubekit.geometry.simple_points import CENTRE, CORNERS, EDGES, FACES, OFFSETS, Offset
 
 
 def neighbourhood_bits(offsets: Iterable[Offset]) -> int:
@@ -29,28 +20,18 @@ def neighbourhood_bits(offsets: Iterable[Offset]) -> int:
     return sum(1 << (9 * (z + 1) + 3 * (y + 1) + x + 1) for z, y, x in offsets)
 
 
-_CENTRE = np.int32(neighbourhood_bits([CENTRE]))
-_FACES = np.int32(neighbourhood_bits(FACES))
-_NEAR = np.int32(neighbourhood_bits(FACES + EDGES))
-_AROUND = np.int32(neighbourhood_bits(OFFSETS))
-_GONE = 0  # a corner of the frame, never a voxel under test
+def _where(axis: int, *steps: int) -> int:
+    return neighbourhood_bits(o for o in (CENTRE, *OFFSETS) if o[axis] in steps)
 
-# Rows: bits that must all be background, and whether the cell they make adds or subtracts one.
-_CELLS = np.array(
-    [(neighbourhood_bits([d]), 1) for d in FACES]
-    + [(neighbourhood_bits([d, *BOX[d]]), -1) for d in EDGES]
-    + [(neighbourhood_bits([d, *BOX[d]]), 1) for d in CORNERS],
-    dtype=np.int32,
-)
-# Rows: bits to look at, and what must not be found there: corners cut off, edges cut off, pits.
-_FORBIDDEN = np.array(
-    [
-        (neighbourhood_bits([d, *TOUCHING[d]]), neighbourhood_bits([d]))
-        for d in CORNERS + EDGES
-    ]
-    + [(neighbourhood_bits([d, *RIM[d]]), neighbourhood_bits(RIM[d])) for d in FACES],
-    dtype=np.int32,
-)
+
+_CENTRE, _FACES, _EDGES, _CORNERS = map(neighbourhood_bits, ([CENTRE], FACES, EDGES, CORNERS))
+_NEAR, _AROUND = _FACES | _EDGES, _FACES | _EDGES | _CORNERS
+_Z0, _Y0, _X0 = (_where(axis, 0) for axis in range(3))
+# From these a step along the axis, up or down, stays in the box.
+_UP_Y, _UP_X = (_where(axis, -1, 0) for axis in (1, 2))
+_DOWN_Y, _DOWN_X = (_where(axis, 0, 1) for axis in (1, 2))
+# Two more bits, for what is known of the voxel itself.
+_WAITS, _GONE = 1 << 27, 1 << 28
 
 
 def peel(
@@ -76,12 +57,9 @@ def peel(
         exact: ``boolean_simple`` decides, else ``euler_simple``.
         by_layer: delete only voxels that had a background face neighbour when the round began.
     """
-    if slopes is None:
-        slopes = np.empty((0, 0, 0, 0), np.float32)
+    wanted = np.empty((0, 0, 0, 0), np.float32) if slopes is None else slopes
     order = np.array(tuple(subfields))
-    # The tables are arguments: as constants they would stay in compiled code after an edit.
-    tables = _CELLS, _FORBIDDEN
-    in_slabs(_peel, len(objects), objects, slopes, rounds, order, exact, by_layer, *tables)
+    in_slabs(_peel, len(objects), objects, wanted, index(rounds), order, exact, by_layer)
 
 
 @compiled
@@ -94,43 +72,39 @@ def _peel(
     order: np.ndarray,
     exact: bool,
     by_layer: bool,
-    cells: np.ndarray,
-    forbidden: np.ndarray,
 ) -> None:
-    """The volumes ``start`` to ``stop``. Every index is that of ``rows``, the framed box."""
+    """The volumes ``start`` to ``stop``, each within the box around its object."""
     graded = slopes.size > 0
     for n in range(start, stop):
         low, high = _box(objects[n])
-        rows = _rows(objects[n], low, high)
-        line, plane = rows.shape[2], rows.shape[1] * rows.shape[2]
-        flat = rows.ravel()
-        voxels = _candidates(flat, low, high, order, graded)
-        waits = np.zeros(voxels.size, np.bool_)
+        codes = _codes(objects[n], low, high)
+        plane, line = codes.shape[1] * codes.shape[2], codes.shape[2]
+        flat = codes.ravel()
+        voxels = _candidates(codes, low, order, graded)
         left, done, repeat = voxels.size, 0, 1
         while left > 0 and done < rounds:
             listed, left = left, 0
-            for i in range(listed):
-                v = voxels[i]
-                code = _code(flat, v, line, plane)
+            for v in voxels[:listed]:
+                code = flat[v]
                 # Neighbours only get fewer: an end point, once out of the list, stays out.
-                if v != _GONE and _several(code & _AROUND):
+                if code & _GONE == 0 and _several(code & _AROUND):
                     voxels[left] = v
-                    waits[left] = by_layer and code & _FACES == _FACES
                     left += 1
-            changed = False
-            factor = 0.5**repeat
+                    if by_layer:
+                        inside = code & _FACES == _FACES
+                        flat[v] = code | _WAITS if inside else code & ~_WAITS
+            changed, factor = False, 0.5**repeat
             # One after the other is all at once: no two voxels of a sub-lattice are neighbours.
             for i in range(left):
                 v = voxels[i]
-                if waits[i] or not _simple(_code(flat, v, line, plane), exact, cells, forbidden):
+                code = flat[v]
+                if code & _WAITS or not (_boolean_simple(code) if exact else _euler_simple(code)):
                     continue
-                if flat[v] & 2:
-                    flat[v - 1] ^= 4
-                    flat[v] ^= 2
-                    flat[v + 1] ^= 1
-                    voxels[i] = _GONE
+                if code & _CENTRE:
+                    _flip(flat, v, plane, line)
+                    flat[v] |= _GONE
                     changed = True
-                elif graded:
+                else:
                     z, y, x = v // plane, v % plane // line, v % line
                     slopes[n, z - 1 + low[0], y - 1 + low[1], x - 1 + low[2]] *= factor
             done += repeat
@@ -142,7 +116,7 @@ def _peel(
             for y in range(low[1], high[1]):
                 for x in range(low[2], high[2]):
                     if objects[n, z, y, x]:
-                        kept = rows[z - low[0] + 1, y - low[1] + 1, x - low[2] + 1] & 2 > 0
+                        kept = codes[z - low[0] + 1, y - low[1] + 1, x - low[2] + 1] & _CENTRE != 0
                         objects[n, z, y, x] = kept
                         if graded:
                             slopes[n, z, y, x] *= 0.5**rounds if kept else 0.0
@@ -150,7 +124,7 @@ def _peel(
 
 @compiled
 def _box(volume: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """First and one past the last index of the object's box and a margin of one; (0, 0) if none."""
+    """First and one past the last index of the object and a margin of one; 0 if there is none."""
     low, high = np.array(volume.shape), np.zeros(3, np.int64)
     for z in range(volume.shape[0]):
         for y in range(volume.shape[1]):
@@ -169,52 +143,47 @@ def _box(volume: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 @compiled
-def _rows(volume: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """For each voxel of the box and of a frame around it: left + 2 itself + 4 right."""
+def _codes(volume: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """The neighbourhood of each voxel of the box and of a frame around it."""
     size = high - low + 2
-    rows = np.zeros((size[0], size[1], size[2]), np.uint8)
+    codes = np.zeros((size[0], size[1], size[2]), np.int32)
+    flat, plane, line = codes.ravel(), size[1] * size[2], size[2]
     for z in range(low[0], high[0]):
         for y in range(low[1], high[1]):
-            row = rows[z - low[0] + 1, y - low[1] + 1]
+            first = (z - low[0] + 1) * plane + (y - low[1] + 1) * line + 1
             for x in range(low[2], high[2]):
                 if volume[z, y, x]:
-                    at = x - low[2] + 1
-                    row[at - 1] |= 4
-                    row[at] |= 2
-                    row[at + 1] |= 1
-    return rows
+                    _flip(flat, first + x - low[2], plane, line)
+    return codes
 
 
 @compiled
-def _candidates(
-    flat: np.ndarray, low: np.ndarray, high: np.ndarray, order: np.ndarray, graded: bool
-) -> np.ndarray:
+def _flip(flat: np.ndarray, v: int, plane: int, line: int) -> None:
+    """Object becomes background or the reverse, in all 27 neighbourhoods that hold the voxel."""
+    bit = 1 << 26  # the first neighbour has the voxel last
+    for level in (v - plane, v, v + plane):
+        for middle in (level - line, level, level + line):
+            for u in (middle - 1, middle, middle + 1):
+                flat[u] ^= bit
+                bit >>= 1
+
+
+@compiled
+def _candidates(codes: np.ndarray, low: np.ndarray, order: np.ndarray, graded: bool) -> np.ndarray:
     """Object voxels (and background ones if ``graded``) with several neighbours, by sub-lattice."""
-    size = high - low + 2
-    line, plane = size[2], size[1] * size[2]
-    found = np.empty(flat.size, np.int64)
+    depth, height, width = codes.shape
+    found = np.empty(codes.size, np.int64)
     count = 0
     for lattice in order:
         first = (lattice - low) % 2 + 1
-        for z in range(first[0], size[0] - 1, 2):
-            for y in range(first[1], size[1] - 1, 2):
-                for x in range(first[2], size[2] - 1, 2):
-                    v = z * plane + y * line + x
-                    if graded or flat[v] & 2:
-                        if _several(_code(flat, v, line, plane) & _AROUND):
-                            found[count] = v
-                            count += 1
-    return found[:count].copy()
-
-
-@compiled
-def _code(flat: np.ndarray, v: int, line: int, plane: int) -> int:
-    """The 27 bits around one voxel."""
-    code = np.int32(0)
-    for row in range(9):
-        entry = flat[v + (row // 3 - 1) * plane + (row % 3 - 1) * line]
-        code |= np.int32(entry) << np.int32(3 * row)
-    return np.int32(code)
+        for z in range(first[0], depth - 1, 2):
+            for y in range(first[1], height - 1, 2):
+                for x in range(first[2], width - 1, 2):
+                    code = codes[z, y, x]
+                    if (graded or code & _CENTRE) and _several(code & _AROUND):
+                        found[count] = (z * height + y) * width + x
+                        count += 1
+    return found[:count]
 
 
 @compiled
@@ -224,28 +193,56 @@ def _several(bits: int) -> bool:
 
 
 @compiled
-def _simple(code: int, exact: bool, cells: np.ndarray, forbidden: np.ndarray) -> bool:
-    """``boolean_simple`` if ``exact``, else ``euler_simple``, of one neighbourhood."""
-    if not exact and code & _CENTRE == 0:
+def _one(bits: int) -> bool:
+    """Exactly one bit is set."""
+    return bits != 0 and bits & (bits - 1) == 0
+
+
+@compiled
+def _count(bits: int) -> int:
+    """How many bits are set."""
+    count = 0
+    while bits:
+        bits &= bits - 1
+        count += 1
+    return count
+
+
+@compiled
+def _new_cells(code: int) -> int:
+    """Edges - squares + cubes that the background gains with the voxel."""
+    cells = ~code | _CENTRE
+    # Keep what is background together with the whole box between it and the centre.
+    middle = cells & _X0
+    cells &= middle | middle << 1 | middle >> 1
+    middle = cells & _Y0
+    cells &= middle | middle << 3 | middle >> 3
+    middle = cells & _Z0
+    cells &= middle | middle << 9 | middle >> 9
+    return _count(cells & (_FACES | _CORNERS)) - _count(cells & _EDGES)
+
+
+@compiled
+def _euler_simple(code: int) -> bool:
+    """``euler_simple`` of one neighbourhood."""
+    return code & _CENTRE == 0 or _new_cells(code) == 1
+
+
+@compiled
+def _boolean_simple(code: int) -> bool:
+    """``boolean_simple`` of one neighbourhood."""
+    if _one(~code & _FACES) or _one(code & _AROUND):
         return True
-    faces = ~code & _FACES
-    if faces == 0:
-        return False
-    if exact:
-        if not _several(faces) or (code & _AROUND != 0 and not _several(code & _AROUND)):
-            return True
-        corner_cut_off = False
-        for k in range(8):
-            corner_cut_off |= code & forbidden[k, 0] == forbidden[k, 1]
-        if code & _NEAR != 0 and not _several(code & _NEAR) and not corner_cut_off:
-            return True
-        if corner_cut_off:
-            return False
-        for k in range(8, 26):
-            if code & forbidden[k, 0] == forbidden[k, 1]:
-                return False
-    total = 0
-    for k in range(26):
-        if code & cells[k, 0] == 0:
-            total += cells[k, 1]
-    return total == 1
+    # What touches a face or edge neighbour that is object: one step along x, then y, then z.
+    near = code & _NEAR
+    beside = (near & _UP_X) << 1 | (near & _DOWN_X) >> 1
+    line = near | beside
+    above = (line & _UP_Y) << 3 | (line & _DOWN_Y) >> 3
+    plane = line | above
+    cut_off = code & _AROUND & ~(beside | above | plane << 9 | plane >> 9)
+    if _one(near):
+        return cut_off & _CORNERS == 0
+    # Both neighbours along an axis are object; a rim is two such pairs.
+    x, y, z = code << 1 & code >> 1, code << 3 & code >> 3, code << 9 & code >> 9
+    pits = ~code & (y & x & _FACES & ~_Z0 | z & x & _FACES & ~_Y0 | z & y & _FACES & ~_X0)
+    return cut_off & (_EDGES | _CORNERS) == 0 and pits == 0 and _new_cells(code) == 1

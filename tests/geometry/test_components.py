@@ -1,0 +1,39 @@
+"""Components, the largest of them, and holes, against SciPy."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis.extra.numpy import array_shapes, arrays
+from scipy import ndimage
+
+from tubekit.geometry import components, fill_holes, largest_component
+
+NEIGHBOURS = {2: (4, 8), 3: (6, 18, 26)}
+SHAPE_OF = {4: 1, 6: 1, 8: 2, 18: 2, 26: 3}  # rank of SciPy's structuring element
+small_masks = arrays(bool, array_shapes(min_dims=2, max_dims=3, min_side=1, max_side=6))
+
+
+@settings(max_examples=60, deadline=None)
+@given(small_masks)
+def test_components_agree_with_scipy_in_reading_order(mask):
+    for neighbours in NEIGHBOURS[mask.ndim]:
+        structure = ndimage.generate_binary_structure(mask.ndim, SHAPE_OF[neighbours])
+        labels, count = components(mask, neighbours)
+        truth, expected = ndimage.label(mask, structure)
+        assert count == expected
+        pairs = np.unique(np.stack([labels[mask], truth[mask]]), axis=1)
+        assert pairs.shape[1] == count  # one name for one name
+        _, first = np.unique(labels[mask], return_index=True)
+        assert np.array_equal(first, np.sort(first))
+        sizes = np.bincount(labels[mask], minlength=2)[1:]
+        largest = largest_component(mask, neighbours)
+        assert np.array_equal(largest, mask & (labels == sizes.argmax() + 1))
+        filled = fill_holes(mask, neighbours)
+        assert np.array_equal(filled, ndimage.binary_fill_holes(mask, structure))
+
+
+@settings(max_examples=30, deadline=None)
+@given(small_masks)
+def test_components_partition_the_mask(mask):
+    labels, count = components(mask)
+    assert np.array_equal(labels > 0, mask)
+    assert set(np.unique(labels[mask])) == set(range(1, count + 1))

@@ -1,0 +1,191 @@
+"""The report as one page that needs no other file and no network."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import NamedTuple
+
+import pandas as pd
+
+from tubekit.evaluation.files import Failure, Options
+from tubekit.evaluation.pictures import dot_plot
+from tubekit.evaluation.style import SCRIPT, STYLE
+from tubekit.evaluation.work import CaseResult
+
+
+class Picture(NamedTuple):
+    """``role``: worst, median or best; ``source`` a data address."""
+
+    role: str
+    name: str
+    source: str
+    alt: str
+
+
+class Content(NamedTuple):
+    """All that the page shows."""
+
+    title: str
+    folders: tuple[str, str]
+    options: Options
+    results: Sequence[CaseResult]
+    failures: Sequence[Failure]
+    summary: pd.DataFrame
+    pictures: Sequence[Picture]
+    ranked_by: str
+    versions: Mapping[str, str]
+
+
+def page(content: Content) -> str:
+    """HTML of the whole report."""
+    shown = [name for name in content.summary["metric"] if _is_main(name)]
+    parts = [
+        f"<h1>{escape(content.title)}</h1>",
+        _facts(content),
+        _failures(content.failures),
+        "<h2>Summary</h2>" + _summary(content.summary),
+        "<h2>Cases</h2>" + _cases(content.results, shown),
+        "<h2>Distributions</h2><p>A dot is a case (point at it for its name). The line is the "
+        "median; the triangle the mean, on the bar of its 95 % bootstrap interval.</p>"
+        + _plots(content, shown),
+        _pictures(content),
+        "<h2>Definitions</h2>" + _definitions(content.results),
+        _versions(content.versions),
+    ]
+    return (
+        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(content.title)}</title><style>{STYLE}</style></head>"
+        f"<body><main>{''.join(parts)}</main><script>{SCRIPT}</script></body></html>"
+    )
+
+
+def _is_main(name: str) -> bool:
+    """Single classes are in the tables on disk; the page shows means over classes."""
+    return "/" not in name or name.endswith("/mean")
+
+
+def _facts(content: Content) -> str:
+    options, n = content.options, len(content.results)
+    if options.from_header:
+        spacing = "from the header of each label"
+    elif options.spacing is None:
+        spacing = "not given: distances are in voxels"
+    else:
+        spacing = " × ".join(f"{s:g}" for s in options.spacing) + " mm, for all cases"
+    failed = f", {len(content.failures)} without a result" if content.failures else ""
+    rows = {
+        "Predictions": content.folders[0],
+        "Labels": content.folders[1],
+        "Cases": f"{n} measured{failed}",
+        "Classes": str(options.classes),
+        "Spacing": spacing,
+    }
+    items = "".join(f"<dt>{key}</dt><dd>{escape(value)}</dd>" for key, value in rows.items())
+    return f"<dl>{items}</dl>"
+
+
+def _failures(failures: Sequence[Failure]) -> str:
+    if not failures:
+        return ""
+    items = "".join(f"<li><b>{escape(f.name)}</b>: {escape(f.reason)}</li>" for f in failures)
+    return (
+        '<section class="failed"><h2>Cases without a result</h2><p>They are in no mean and no '
+        f"figure below.</p><ul>{items}</ul></section>"
+    )
+
+
+def _cases(results: Sequence[CaseResult], shown: Sequence[str]) -> str:
+    head = "".join(
+        f'<th scope="col"><button type="button">{escape(name)}</button></th>'
+        for name in ("case", *shown)
+    )
+    rows = []
+    for result in sorted(results, key=lambda r: r.name):
+        cells = "".join(_cell(result.values.get(name, float("nan"))) for name in shown)
+        rows.append(f'<tr><th scope="row">{escape(result.name)}</th>{cells}</tr>')
+    return _table("Metrics by case; a heading sorts", head, rows, ' class="sortable"')
+
+
+def _plots(content: Content, shown: Sequence[str]) -> str:
+    names = [result.name for result in content.results]
+    figures = []
+    for row in content.summary.itertuples(index=False):
+        if row.metric not in shown:
+            continue
+        values = [r.values.get(row.metric, float("nan")) for r in content.results]
+        interval = float(row.mean_low_95), float(row.mean_high_95)
+        plot = dot_plot(names, values, mean=float(row.mean), interval=interval)
+        note = f" ({row.n_undefined} undefined)" if row.n_undefined else ""
+        figures.append(
+            f"<figure><figcaption>{escape(str(row.metric))}{note}</figcaption>"
+            f"{plot or '<p>undefined in all cases</p>'}</figure>"
+        )
+    return f'<div class="grid">{"".join(figures)}</div>'
+
+
+def _pictures(content: Content) -> str:
+    figures = "".join(
+        f"<figure><figcaption>{p.role}: {escape(p.name)}</figcaption>"
+        f'<img src="{p.source}" alt="{escape(p.alt)}"></figure>'
+        for p in content.pictures
+    )
+    return (
+        f"<h2>Worst, median and best case by {escape(content.ranked_by)}</h2><p>Blue: found; "
+        "yellow: invented; red: missed. Volumes are projected along their first axis, all classes "
+        f'together, cut to the foreground.</p><div class="grid wide">{figures}</div>'
+        if figures
+        else ""
+    )
+
+
+def _summary(summary: pd.DataFrame) -> str:
+    heads = {
+        "metric": "metric",
+        "mean": "mean",
+        "sd": "sd",
+        "median": "median",
+        "mean_low_95": "95 % from",
+        "mean_high_95": "to",
+        "n": "n",
+        "n_undefined": "undefined",
+    }
+    head = "".join(f'<th scope="col">{text}</th>' for text in heads.values())
+    rows = []
+    for record in summary.to_dict("records"):
+        cells = "".join(_cell(record[name]) for name in list(heads)[1:])
+        rows.append(f'<tr><th scope="row">{escape(str(record["metric"]))}</th>{cells}</tr>')
+    return _table("Over cases; interval of the mean by bootstrap over cases", head, rows)
+
+
+def _definitions(results: Sequence[CaseResult]) -> str:
+    texts = {name: text for r in results for name, text in r.definitions.items()}
+    policy = {name: text for r in results for name, text in r.policy.items()}
+    head = "".join(
+        f'<th scope="col">{text}</th>'
+        for text in ("metric", "definition", "prediction, target, both empty")
+    )
+    rows = [
+        f'<tr><th scope="row">{escape(name)}</th><td class="text">{escape(text)}</td>'
+        f'<td class="text">{escape(policy[name])}</td></tr>'
+        for name, text in texts.items()
+    ]
+    return _table("Definitions, and values for empty masks", head, rows)
+
+
+def _versions(versions: Mapping[str, str]) -> str:
+    listed = ", ".join(f"{name} {number}" for name, number in versions.items())
+    return f"<footer>{escape(listed)}</footer>"
+
+
+def _table(caption: str, head: str, rows: Sequence[str], more: str = "") -> str:
+    return (
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{caption}"><table{more}>'
+        f"<caption>{caption}</caption><thead><tr>{head}</tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _cell(value: float) -> str:
+    if value != value:
+        return '<td data-value=""><abbr title="undefined">–</abbr></td>'
+    return f'<td data-value="{value!r}">{value:.4g}</td>'

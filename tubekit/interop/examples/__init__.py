@@ -1,0 +1,1 @@
+"""Short programs that the book shows and the tests run."""

@@ -1,0 +1,83 @@
+"""Boundary loss: the prediction, weighted with the signed distance to the label's boundary."""
+
+from jaxtyping import Bool, Float, Integer
+from torch import Tensor
+
+from tubekit import _check
+from tubekit.losses.base import SegmentationLoss, foreground_probs
+
+
+def boundary_loss(
+    probs: Float[Tensor, "b k *s"],
+    signed_distances: Float[Tensor, "b k *s"],
+    *,
+    valid: Bool[Tensor, "b 1 *s"] | None = None,
+) -> Float[Tensor, ""]:
+    """Mean over voxels and classes of probability times signed distance.
+
+    Args:
+        probs: foreground probabilities in [0, 1].
+        signed_distances: of each class's label (``tubekit.geometry.signed_distance``), in
+            millimetres or voxels: positive outside, 0 or negative inside; a constant.
+        valid: voxels that count; ``None`` means all.
+    Returns:
+        Any real number: negative where the prediction lies well inside the label. Of all masks
+        the label itself, less its outermost layer or not, has the lowest value.
+    Raises:
+        ValueError: shapes differ.
+
+    Reference: Kervadec et al., Boundary loss for highly unbalanced segmentation, MIDL 2019,
+    equation 5.
+    """
+    _check.same_shape(probs=probs, signed_distances=signed_distances)
+    return mean_of_valid(probs * signed_distances.detach(), valid)
+
+
+def mean_of_valid(
+    values: Float[Tensor, "b k *s"], valid: Bool[Tensor, "b 1 *s"] | None
+) -> Float[Tensor, ""]:
+    """Mean over the valid voxels of all samples and channels; 0 if there are none."""
+    if valid is None:
+        return values.mean()
+    # Times k: a valid voxel counts once per channel.
+    return (values * valid).sum() / (valid.sum() * values.shape[1]).clamp(min=1)
+
+
+class BoundaryLoss(SegmentationLoss):
+    """Mean over voxels of p times the signed distance to the label. Range (-inf, inf).
+
+    The map ``signed_distance`` is floating point, in millimetres with the case's spacing. With
+    one channel per foreground class each class has a boundary of its own. With a single channel,
+    as ``tubekit.data`` makes it, it is that of the union of all classes and is multiplied with
+    the probability of being any of them, the sum over the classes.
+
+    A map made of a whole case and then cut into patches knows the label outside a patch; a map
+    made of a patch does not, and is 0 in a patch without boundary. The gradient is the map
+    itself, blind to the prediction, and nothing is gained in a voxel of distance 0: sum this
+    loss with a regional one. The authors shift the weight from that one to this one slowly.
+    """
+
+    needs = ("signed_distance",)
+
+    def from_logits(
+        self,
+        logits: Float[Tensor, "b c *s"],
+        target: Integer[Tensor, "b 1 *s"],
+        *,
+        valid: Bool[Tensor, "b 1 *s"] | None = None,
+        **maps: Tensor,
+    ) -> Float[Tensor, ""]:
+        probs, distances = foreground_probs(logits), maps["signed_distance"]
+        if not distances.is_floating_point():
+            raise ValueError(
+                f"signed_distance must be floating point, got {distances.dtype}; make it without "
+                "a cast, which cuts the distances to whole numbers"
+            )
+        if distances.shape[1] not in (1, probs.shape[1]):
+            raise ValueError(
+                f"signed_distance must have one channel or {probs.shape[1]}, one per foreground "
+                f"class, got {distances.shape[1]}; leave out the background"
+            )
+        if distances.shape[1] == 1:
+            probs = probs.sum(1, keepdim=True)
+        return boundary_loss(probs, distances.to(probs.dtype), valid=valid)

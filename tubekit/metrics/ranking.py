@@ -1,0 +1,72 @@
+"""Receiver operating characteristic: how well a score separates object from background."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float64, Shaped
+
+from tubekit import _check
+
+Grid = Shaped[np.ndarray, "..."]
+"""Any array; ``roc_curve`` checks that all lie on one grid and says what is wrong."""
+
+
+class RocCurve(NamedTuple):
+    """One point per threshold, from "nothing is positive" to "everything is".
+
+    Attributes:
+        false_positive_rate: share of the background at or above the threshold, rising 0 to 1.
+        true_positive_rate: share of the object at or above the threshold, rising 0 to 1.
+        area: under the curve: the probability that a random object voxel scores higher than a
+            random background voxel, ties counted half. 0.5 is chance, 1 is perfect.
+    """
+
+    false_positive_rate: Float64[np.ndarray, " n"]
+    true_positive_rate: Float64[np.ndarray, " n"]
+    area: float
+
+
+def roc_curve(
+    scores: Grid,
+    target: Grid,
+    *,
+    valid: Grid | None = None,
+) -> RocCurve:
+    """Rates of true and false positives for every threshold of a score.
+
+    Where few voxels are object, a small false-positive rate can still be more voxels than the
+    object has; look at precision as well.
+
+    Args:
+        scores: any finite numbers, higher means object, e.g. a vesselness.
+        target: binary truth on the same grid.
+        valid: True where voxels count; ``None`` means everywhere.
+    Returns:
+        The curve; equal scores form one step, so the order of voxels does not matter.
+    Raises:
+        ValueError: shapes differ, ``target`` not binary, a score that is not finite, or no voxel
+            of one kind where ``valid``.
+
+    Reference: Fawcett, Pattern Recognition Letters 2006.
+    """
+    mask = _check.binary("target", target)
+    _check.same_shape(scores=scores, target=mask)
+    if valid is not None:
+        _check.same_shape(scores=scores, valid=valid)
+        scores, mask = scores[valid], mask[valid]
+    _check.finite("scores", scores)
+    positives = int(np.count_nonzero(mask))
+    negatives = mask.size - positives
+    if not positives or not negatives:
+        raise ValueError(
+            f"target must hold object and background, got {positives} object voxels of "
+            f"{mask.size}; choose another case or a larger field of view"
+        )
+    order = np.argsort(scores, axis=None)[::-1]
+    ranked = scores.ravel()[order]
+    last_of_ties = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
+    hits = np.cumsum(mask.ravel()[order])[last_of_ties]
+    alarms = last_of_ties + 1 - hits
+    true_rate = np.append(0.0, hits / positives)
+    false_rate = np.append(0.0, alarms / negatives)
+    return RocCurve(false_rate, true_rate, float(np.trapezoid(true_rate, false_rate)))
