@@ -37,3 +37,28 @@ def test_components_partition_the_mask(mask):
     labels, count = components(mask)
     assert np.array_equal(labels > 0, mask)
     assert set(np.unique(labels[mask])) == set(range(1, count + 1))
+
+
+def test_the_largest_has_the_most_voxels():
+    mask = np.zeros((5, 9), bool)
+    mask[1:4, 1:3] = True  # six voxels in three rows
+    mask[4, 4:] = mask[3, 4:6] = True  # seven in two
+    labels, _ = components(mask)
+    assert np.array_equal(largest_component(mask), labels == 2)
+    twins = np.array([[1, 1, 0, 1, 1]])
+    assert largest_component(twins).tolist() == [[True, True, False, False, False]]
+    assert not largest_component(np.zeros((3, 4, 5), bool)).any()
+
+
+def test_a_shaft_to_any_side_opens_a_cavity():
+    for ndim in (2, 3):
+        box = np.ones((7,) * ndim, bool)
+        box[(slice(2, 5),) * ndim] = False
+        assert fill_holes(box).all()
+        for axis in range(ndim):
+            for side in (slice(0, 3), slice(4, 7)):
+                opened = box.copy()
+                shaft = [slice(3, 4)] * ndim
+                shaft[axis] = side
+                opened[tuple(shaft)] = False
+                assert np.array_equal(fill_holes(opened), opened)

@@ -55,6 +55,25 @@ def test_a_cross_by_hand():
     assert {tuple(b.voxels[0]) for b in graph.branches} == {(2, 3), (3, 2), (3, 4), (4, 3)}
 
 
+def test_a_bend_by_hand():
+    """The corner and its two neighbours touch each other; the course cuts across."""
+    mask = picture("#....", "#....", "#....", "#....", "#####")
+    (branch,) = skeleton_graph(mask).branches
+    course = branch.voxels.tolist()
+    assert course[:: 1 if course[0] == [0, 0] else -1] == [
+        *([y, 0] for y in range(4)),
+        *([4, x] for x in range(1, 5)),
+    ]
+    assert branch.length_mm == pytest.approx(3 + np.sqrt(2) + 3)
+
+
+def test_a_closed_branch_by_hand():
+    (branch,) = skeleton_graph(picture(".#.", "#.#", ".#."), spacing=(3.0, 4.0)).branches
+    assert branch.nodes is None
+    assert sorted(branch.voxels.tolist()) == [[0, 1], [1, 0], [1, 2], [2, 1]]
+    assert branch.length_mm == pytest.approx(4 * 5)
+
+
 def test_an_arm_of_one_voxel_belongs_to_the_junction():
     mask = picture("...#...", "...#...", "...#...", "#######", "...#...")
     assert sorted(skeleton_graph(mask).degrees) == [1, 1, 1, 3]

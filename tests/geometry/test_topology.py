@@ -219,3 +219,17 @@ def test_bad_connectivity_is_named():
     for function in (fill_holes, largest_component):
         with pytest.raises(ValueError, match="connectivity in 2-D must be one of 4, 8, got 6"):
             function(np.ones((3, 3), bool), 6)
+
+
+def test_diagonal_pixels_depend_on_the_connectivity():
+    diagonal = np.eye(2, dtype=bool)
+    assert (betti_numbers(diagonal), betti_numbers(diagonal, "face")) == ((1, 0), (2, 0))
+    assert [components(diagonal, c)[1] for c in (None, 8, 4)] == [1, 1, 2]
+    # Four pixels around one: the hole is closed for 8-connected objects only.
+    diamond = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]])
+    assert (betti_numbers(diamond), betti_numbers(diamond, "face")) == ((1, 1), (4, 0))
+    edge = np.zeros((2, 2, 2), dtype=bool)
+    edge[0, 0, 0] = edge[0, 1, 1] = True
+    assert [components(edge, c)[1] for c in (26, 18, 6)] == [1, 1, 2]
+    edge[0, 1, 1], edge[1, 1, 1] = False, True
+    assert [components(edge, c)[1] for c in (26, 18, 6)] == [1, 2, 2]

@@ -17,7 +17,7 @@ from monai.transforms import AsDiscreted, Compose, RandAffined, RandFlipd
 from torch import nn
 
 from tubekit.geometry import tubed_skeleton
-from tubekit.interop.examples import monai_training
+from tubekit.interop.examples import monai_evaluation, monai_training
 from tubekit.interop.monai import MonaiLoss, MonaiMetric, TubedSkeleton, TubedSkeletond
 from tubekit.losses import (
     DiceCELoss,
@@ -280,10 +280,26 @@ def test_the_book_s_program_trains_as_the_direct_calls_do(files, cases, monkeypa
         torch.testing.assert_close(ours, direct)
 
 
-def test_the_book_s_program_has_under_twenty_lines():
-    tree = ast.parse(inspect.getsource(monai_training))
+@pytest.mark.parametrize("program", [monai_training, monai_evaluation])
+def test_the_book_s_programs_have_under_twenty_lines(program):
+    tree = ast.parse(inspect.getsource(program))
     lines = {n.lineno for n in ast.walk(tree) if isinstance(n, ast.stmt)} - {1}
     assert len(lines) < 20
+
+
+def test_the_book_s_program_evaluates(cases):
+    data = [{"image": c.image, "label": c.label[None]} for c in cases]
+    loader = DataLoader(Dataset(data), batch_size=2)
+    network = UNet(3, 1, 3, channels=(4, 8), strides=(2,))
+    found = monai_evaluation.evaluate(network, loader, 3)
+    pairs = []
+    with torch.no_grad():
+        for case in cases:
+            pred = network(torch.from_numpy(case.image)[None]).argmax(1)[0].numpy()
+            pairs.append([(pred == k, case.label == k) for k in (1, 2)])
+    for name, metric in (("cldice", cldice), ("hd95", hd95)):
+        expected = np.nanmean([np.nanmean([metric(*pair) for pair in case]) for case in pairs])
+        assert found[name] == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_few_steps_with_soft_cldice(cases):

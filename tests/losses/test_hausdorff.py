@@ -83,6 +83,15 @@ def test_recorded_inside_distance(oracle, name: str):
     close(field[0, 0], tensor(oracle("boundary_hausdorff")[f"{name}__hd_dtm"]), rtol=2e-5, atol=0)
 
 
+def test_monai_cuts_the_distances_of_a_target_of_whole_numbers():
+    at = scene(1)
+    at.target[0, 0, 9, 0] = 1  # so that some distances are roots
+    peer = MonaiHausdorff(1.0, include_background=True, sigmoid=True)
+    ours = HausdorffDTLoss(1.0)(at.logits, at.target)
+    close(peer(at.logits, at.target.float()), ours, rtol=2e-5, atol=1e-7)
+    assert peer(at.logits, at.target) < 0.999 * ours
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("ndim", [2, 3])
 @pytest.mark.parametrize("alpha", [1.0, 2.0, 2.5])

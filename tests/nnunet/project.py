@@ -37,7 +37,7 @@ def command(root: Path, name: str, *arguments: object) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=280,
+        timeout=900,
     )
     assert done.returncode == 0, done.stdout[-4000:]
     return done.stdout

@@ -67,7 +67,7 @@ def tubes_of(label, **ignore):
 
 @pytest.mark.parametrize(
     ("name", "configuration"),
-    [("ShortSkeletonRecall", "3d_fullres"), ("ShortSoftClDice", "2d")],
+    [("ShortSkeletonRecall", "3d_fullres"), ("ShortBoth", "2d")],
 )
 def test_train_and_predict_with_the_commands(name, configuration, root):
     said = command(root, "nnUNetv2_train", 901, configuration, 0, "-tr", name, "-device", "cpu")
@@ -92,15 +92,16 @@ def test_train_and_predict_with_the_commands(name, configuration, root):
     assert [path.name for path in (root / name).glob("*.nii.gz")] == ["case_5.nii.gz"]
 
 
-@pytest.mark.parametrize("name", ["SkeletonRecallTrainer", "SoftClDiceTrainer"])
+@pytest.mark.parametrize("name", ["SkeletonRecallTrainer", "SoftClDiceTrainer", "BothTrainer"])
 def test_the_trainers_of_the_book_are_found_by_name(name, trainer):
     made = trainer(name)
     assert (made.num_epochs, made.num_iterations_per_epoch) == (1000, 250)
     assert np.isfinite(made.train_step(next(made.dataloader_train))["loss"])
 
 
-def test_each_trainer_of_the_book_has_under_twenty_lines():
-    source = (TRAINERS / "tubekit_trainers.py").read_text()
+@pytest.mark.parametrize("file", ["tubekit_trainers.py", "more_trainers.py"])
+def test_the_files_of_the_book_have_under_twenty_lines(file):
+    source = (TRAINERS / file).read_text()
     lines = {n.lineno for n in ast.walk(ast.parse(source)) if isinstance(n, ast.stmt)} - {1}
     assert len(lines) < 20
 
@@ -120,7 +121,7 @@ def test_the_tube_is_that_of_the_augmented_label(trainer):
 
 
 def test_or_the_tube_of_every_level(trainer):
-    made = trainer("LightSkeletonRecall")
+    made = trainer("SkeletonRecallNoMirroring")
     levels = next(made.dataloader_train)["target"]
     for level in levels:
         np.testing.assert_array_equal(level[:, 1], tubes_of(level[:, 0]))
@@ -132,7 +133,7 @@ def test_or_the_tube_of_every_level(trainer):
     [
         ("SkeletonRecallTrainer", "3d_fullres", 1.0, "sample"),
         ("SkeletonRecallTrainer", "2d", 1.0, "batch"),
-        ("LightSkeletonRecall", "3d_fullres", 0.1, "sample"),
+        ("SkeletonRecallNoMirroring", "3d_fullres", 0.1, "sample"),
     ],
 )
 def test_the_loss_is_nnunet_s_plus_ours(name, configuration, weight, reduction, trainer):

@@ -169,7 +169,7 @@ def _definitions(results: Sequence[CaseResult]) -> str:
         f'<td class="text">{escape(policy[name])}</td></tr>'
         for name, text in texts.items()
     ]
-    return _table("Definitions, and values for empty masks", head, rows)
+    return _table("Definitions, and values for empty masks", head, rows, ' class="words"')
 
 
 def _versions(versions: Mapping[str, str]) -> str:

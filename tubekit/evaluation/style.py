@@ -20,6 +20,7 @@ th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align
 td.text { white-space: normal; text-align: left; min-width: 11rem; }
 th:first-child { text-align: left; position: sticky; left: 0; background: var(--back);
   max-width: 16rem; overflow: hidden; text-overflow: ellipsis; }
+table.words th { text-align: left; }
 th button { all: unset; cursor: pointer; font-weight: 600; }
 th button:focus-visible { outline: 2px solid var(--dot); }
 th[aria-sort=ascending] button::after { content: " \\2191"; }

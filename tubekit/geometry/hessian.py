@@ -38,6 +38,7 @@ def hessian_eigenvalues(
     Raises:
         ValueError: ``image`` not 2-D or 3-D, empty, not real or not finite; a bad ``sigma_mm``,
             ``spacing`` or ``hessian``.
+    Equation: :eq:`eq-hessian`
     Reference: Lindeberg, Edge detection and ridge detection with automatic scale selection,
         IJCV 30(2), 1998: sigma² is its normalisation with gamma = 1.
     """

@@ -41,8 +41,7 @@ def soft_skeleton(probs: Float[Tensor, "b c *s"], iterations: int) -> Float[Tens
             f"iterations must be 0 or more, got {iterations}; pass the largest radius in voxels"
         )
     if _compilable(probs):
-        wide = probs if probs.dtype == torch.float64 else probs.float()
-        return _Compiled.apply(wide, iterations).to(probs.dtype)
+        return _Compiled.apply(probs.to(_wide(probs)), iterations).to(probs.dtype)
     image, skeleton = probs, torch.zeros_like(probs)
     for _ in range(iterations + 1):
         # Made again in the backward pass, a layer keeps two tensors instead of twenty.
@@ -63,7 +62,11 @@ def _compilable(probs: Tensor) -> bool:
     if probs.device.type != "cpu" or torch.compiler.is_compiling():
         return False
     # A sum is finite when its terms are; NaN would get lost in the comparisons of a loop.
-    return bool(probs.detach().sum().isfinite())
+    return bool(probs.detach().sum(dtype=_wide(probs)).isfinite())
+
+
+def _wide(probs: Tensor) -> torch.dtype:
+    return torch.promote_types(probs.dtype, torch.float32)
 
 
 class _Compiled(torch.autograd.Function):

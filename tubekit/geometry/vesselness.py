@@ -55,6 +55,7 @@ def frangi(
         rounding. (scikit-image clips a wrong sign to 1e-10, which leaves single voxels alight.)
     Raises:
         ValueError: a bad image, scale, spacing, mask or parameter.
+    Equation: :eq:`eq-frangi`
     Reference: Frangi et al., Multiscale vessel enhancement filtering, MICCAI 1998,
         equations 10 to 15.
     """
@@ -104,6 +105,7 @@ def sato(
         the contrast of the tube and has no upper bound.
     Raises:
         ValueError: a bad image, scale, spacing or mask.
+    Equation: :eq:`eq-sato`
     Reference: Sato et al., Three-dimensional multi-scale line filter, Medical Image Analysis
         2(2), 1998, equations 9 and 22.
     """
@@ -147,6 +149,7 @@ def jerman(
         Enhancement in [0, 1]; 0 at a scale that shows nothing above rounding.
     Raises:
         ValueError: a bad image, scale, spacing, mask or ``tau``.
+    Equation: :eq:`eq-jerman`
     Reference: Jerman et al., Enhancement of vascular structures in 3D and 2D angiographic images,
         IEEE TMI 35(9), 2016: λρ and V_P.
     """

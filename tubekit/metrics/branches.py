@@ -126,6 +126,7 @@ def branches_detected(
     A branch is detected when at least 80 % of its skeleton voxels lie in the prediction. Target
     empty: NaN. Prediction empty: 0. Arguments and errors as in ``tree_length_detected``.
 
+    Equation: :eq:`eq-branches-detected`
     Reference: Zhang et al., Multi-site, multi-domain airway tree modeling (ATM'22), Medical Image
         Analysis 2023.
     """

@@ -29,13 +29,20 @@ def snake_curve(
         Deviations in voxels, k = t + 1 taps.
     Reference: Qi et al., Dynamic Snake Convolution, ICCV 2023, equations 2 to 5.
     """
-    half = offsets.shape[2] // 2
-    before, after = offsets[:, :, :half].flip(2).cumsum(2).flip(2), offsets[:, :, half:].cumsum(2)
-    if as_released:
-        tips = offsets.detach()
-        before = torch.cat([tips[:, :, :1], before[:, :, 1:]], 2)
-        after = torch.cat([after[:, :, :-1], tips[:, :, -1:]], 2)
-    return extent * torch.cat([before, torch.zeros_like(before[:, :, :1]), after], 2)
+    taps = offsets.shape[2]
+    half = taps // 2
+    # Row k of the matrix sums the offsets between the centre and tap k.
+    sums = offsets.new_zeros((taps + 1, taps))
+    sums[:half, :half] = torch.ones_like(sums[:half, :half]).triu()
+    sums[half + 1 :, half:] = torch.ones_like(sums[:half, :half]).tril()
+    with torch.autocast(offsets.device.type, enabled=False):
+        if not as_released:
+            return torch.einsum("kt,bmt...->bmk...", extent * sums, offsets)
+        tips = torch.zeros_like(sums)
+        tips[0, 0] = tips[-1, -1] = 1
+        sums[0] = sums[-1] = 0
+        moved = torch.einsum("kt,bmt...->bmk...", sums, offsets)
+        return extent * (moved + torch.einsum("kt,bmt...->bmk...", tips, offsets.detach()))
 
 
 def snake_conv(

@@ -61,9 +61,9 @@ class CompiledSnake(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, curve: Tensor, weight: Tensor, axis: int) -> Tensor:
-        ctx.save_for_backward(features, curve, weight)
-        ctx.axis = axis
         rows, bends = _rows(features, axis), _rows(curve.flatten(1, 2), axis)
+        ctx.save_for_backward(features, bends, weight)
+        ctx.axis = axis
         matrix = weight.permute(2, 1, 0).flatten(0, 1)
         out = rows.new_empty((*rows.shape[:3], len(weight)))
         for first, count, columns in _chunks(rows, weight):
@@ -74,10 +74,9 @@ class CompiledSnake(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        features, curve, weight = ctx.saved_tensors
+        features, bends, weight = ctx.saved_tensors
         period = features.shape[2 + ctx.axis]
-        rows, bends = _rows(features, ctx.axis), _rows(curve.flatten(1, 2), ctx.axis)
-        gradient = _rows(gradient, ctx.axis)
+        rows, gradient = _rows(features, ctx.axis), _rows(gradient, ctx.axis)
         matrix = weight.permute(2, 1, 0).flatten(0, 1)
         to_rows, to_bends = torch.zeros_like(rows), torch.zeros_like(bends)
         to_matrix = torch.zeros_like(matrix)
@@ -89,7 +88,7 @@ class CompiledSnake(torch.autograd.Function):
             _scatter(rows, bends, period, first, count, columns, to_rows, to_bends)
         return (
             _image(to_rows, features.shape, ctx.axis),
-            _image(to_bends, features.shape, ctx.axis).view(curve.shape),
+            _image(to_bends, features.shape, ctx.axis).unflatten(1, (-1, weight.shape[2])),
             to_matrix.unflatten(0, (weight.shape[2], -1)).permute(2, 1, 0),
             None,
         )

@@ -34,9 +34,9 @@ def known_solids() -> dict[str, KnownSolid]:
     }
 
 
-def ball(radius: float, size: int) -> Solid:
-    """Voxels within a radius of the centre of a cube."""
-    grid = np.indices((size,) * 3) - (size - 1) / 2
+def ball(radius: float, size: int, ndim: int = 3) -> Bool[np.ndarray, "*s"]:
+    """Voxels within a radius of the centre of a cube, pixels of that of a square."""
+    grid = np.indices((size,) * ndim) - (size - 1) / 2
     return np.sqrt((grid**2).sum(0)) <= radius
 
 

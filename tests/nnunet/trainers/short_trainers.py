@@ -1,14 +1,7 @@
-"""The trainers of the book for two epochs of three steps, and variations on them."""
+"""Trainers of the book for two epochs of three steps."""
 
-from nnunetv2.training.nnUNetTrainer.variants.data_augmentation.nnUNetTrainerNoMirroring import (
-    nnUNetTrainerNoMirroring,
-)
-
-from tubekit.interop.nnunet import WithSkeletonRecall
-from tubekit.interop.nnunet_trainers.tubekit_trainers import (
-    SkeletonRecallTrainer,
-    SoftClDiceTrainer,
-)
+from tubekit.interop.nnunet_trainers.more_trainers import BothTrainer
+from tubekit.interop.nnunet_trainers.tubekit_trainers import SkeletonRecallTrainer
 
 
 class Short:
@@ -21,10 +14,5 @@ class ShortSkeletonRecall(Short, SkeletonRecallTrainer):
     pass
 
 
-class ShortSoftClDice(Short, SoftClDiceTrainer):
-    iterations = 3
-
-
-class LightSkeletonRecall(Short, WithSkeletonRecall, nnUNetTrainerNoMirroring):
-    added_weight = 0.1
-    reskeletonise = True
+class ShortBoth(Short, BothTrainer):
+    pass

@@ -22,22 +22,24 @@ def foreground_box(mask: Shaped[np.ndarray, "*s"], margin: int) -> tuple[slice, 
         return None
     if mask.dtype.kind not in "biu" or not mask.dtype.isnative:
         mask = mask != 0
-    missing = 3 - mask.ndim
-    low, high = _extent(mask.reshape((1,) * missing + mask.shape))
-    if high[0] < 0:
+    # In the order of memory, which is not that of the axes in volumes read from NIfTI files.
+    order = np.argsort(np.negative(np.abs(mask.strides)), kind="stable").tolist()
+    ends = _extent(mask.transpose(order)[(np.newaxis,) * (3 - mask.ndim)])
+    if ends[1, 0] < 0:
         return None
-    return tuple(
-        slice(max(int(first) - margin, 0), min(int(last) + margin + 1, side))
-        for first, last, side in zip(low[missing:], high[missing:], mask.shape, strict=True)
-    )
+    box = [slice(0)] * mask.ndim
+    for axis, (first, last) in zip(order, ends.T[3 - mask.ndim :].tolist(), strict=True):
+        box[axis] = slice(max(first - margin, 0), min(last + margin + 1, mask.shape[axis]))
+    return tuple(box)
 
 
 @compiled
-def _extent(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """First and last index with a non-zero voxel, per axis; -1 as the last without any."""
+def _extent(mask: np.ndarray) -> np.ndarray:
+    """First and last index with a non-zero voxel (2 3), per axis; -1 as the last without any."""
     depth, height, width = mask.shape
     left, right = width, -1
-    low, high = np.array([depth, height, width]), np.array([-1, -1, -1])
+    ends = np.array([[depth, height, width], [-1, -1, -1]])
+    low, high = ends
     for z in range(depth):
         for y in range(height):
             # Whole rows are tested first: this loop has no exit, so the compiler reads many
@@ -58,4 +60,4 @@ def _extent(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
                 x -= 1
             right = x
     low[2], high[2] = left, right
-    return low, high
+    return ends

@@ -1,49 +1,21 @@
-"""Gradients of the soft skeleton's loops, with the ties of max pooling and ``torch.minimum``.
+"""Gradients of the soft skeleton's minima and maxima, plane by plane.
 
-Among equal values the first voxel of a window, in array order, takes the whole gradient; equal
-minima along two axes take half each. A window of 27 is three windows of 3, one per axis: the
-first of the best planes, in it the first of the best rows, in it the first of the best voxels.
-The loops gather what a voxel receives, and write planes ``start`` to ``stop`` only.
+The ties are those of max pooling and ``torch.minimum``: among equal values the first voxel of a
+window, in array order, takes the whole gradient; equal minima along two axes take half each.
+A window of 27 is three windows of 3, one per axis: the first of the best planes, in it the first
+of the best rows, in it the first of the best voxels. Every loop gathers what a voxel receives.
 """
 
 import numpy as np
 
 from tubekit.geometry.kernels.compiled import compiled
-from tubekit.geometry.kernels.soft_morphology import higher, lower
+from tubekit.geometry.kernels.soft_morphology import higher, lower, lowest_along_z
 
 # A voxel stands in windows one voxel away, and competes there with voxels two away.
 MARGIN = 2
 
-
-@compiled
-def residue_gradient(
-    start: int,
-    stop: int,
-    image: np.ndarray,
-    widest: np.ndarray,
-    skeleton: np.ndarray,
-    of_skeleton: np.ndarray,
-    of_residue: np.ndarray,
-) -> None:
-    """Backwards through ``add_residue``.
-
-    Args:
-        image, widest, skeleton: what ``add_residue`` was given, the skeleton before the sum.
-        of_skeleton: gradient of the sum; becomes that of the skeleton before, in place.
-        of_residue: result, the gradient of the difference I - O.
-    """
-    depth, height, width = image.shape
-    zero = image.dtype.type(0)
-    for z in range(start, stop):
-        for y in range(height):
-            row, s, g, result = image[z, y], skeleton[z, y], of_skeleton[z, y], of_residue[z, y]
-            b, m, a = widest[max(z - 1, 0), y], widest[z, y], widest[min(z + 1, depth - 1), y]
-            for x in range(width):
-                residue = row[x] - higher(m[x], higher(b[x], a[x]))
-                joins = (residue > zero) & (residue - s[x] * residue > zero)
-                flow = g[x] if joins else zero
-                result[x] = flow - flow * s[x]
-                g[x] -= flow * residue
+Three = tuple[np.ndarray, np.ndarray, np.ndarray]
+Five = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 @compiled
@@ -70,7 +42,8 @@ def dilation_gradient(
     flow, along_y, along_x = framed(image[0], zero), framed(image[0], zero), framed(image[0], zero)
     values, row_values, pitch = plane.reshape(-1), rows.reshape(-1), plane.shape[1]
     for z in range(start, stop):
-        give(five_planes(widest, z, low), three_planes(gradient, z), 1, received.reshape(-1))
+        flows = five_planes(gradient, z, zero)[1:4]
+        give(five_planes(widest, z, low), flows, 1, received.reshape(-1))
         put(received, flow)
         put(image[z], plane)
         for i in range(1, len(values) - 1):
@@ -144,10 +117,6 @@ def erosion_gradient(
             out = result[last].reshape(-1)
             for i in range(len(out)):
                 out[i] += received[i]
-
-
-Three = tuple[np.ndarray, np.ndarray, np.ndarray]
-Five = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 @compiled
@@ -227,22 +196,6 @@ def five_planes(volume: np.ndarray, z: int, beyond: float) -> Five:
         volume[z + 1].reshape(-1) if z + 1 < depth else missing,
         volume[z + 2].reshape(-1) if z + 2 < depth else missing,
     )
-
-
-@compiled
-def three_planes(volume: np.ndarray, z: int) -> Three:
-    """Planes z - 1 to z + 1, flattened; those outside hold 0."""
-    planes = five_planes(volume, z, 0.0)
-    return planes[1], planes[2], planes[3]
-
-
-@compiled
-def lowest_along_z(volume: np.ndarray, z: int, result: np.ndarray) -> None:
-    """Minimum over the planes z - 1 to z + 1."""
-    before, own, after = volume[max(z - 1, 0)], volume[z], volume[min(z + 1, len(volume) - 1)]
-    for y in range(own.shape[0]):
-        for x in range(own.shape[1]):
-            result[y, x] = lower(own[y, x], lower(before[y, x], after[y, x]))
 
 
 @compiled

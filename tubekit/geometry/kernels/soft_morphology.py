@@ -77,3 +77,43 @@ def add_residue(
             for x in range(width):
                 residue = higher(row[x] - higher(m[x], higher(b[x], a[x])), zero)
                 s[x] += higher(residue - s[x] * residue, zero)
+
+
+@compiled
+def residue_gradient(
+    start: int,
+    stop: int,
+    image: np.ndarray,
+    widest: np.ndarray,
+    skeleton: np.ndarray,
+    of_skeleton: np.ndarray,
+    of_residue: np.ndarray,
+) -> None:
+    """Backwards through ``add_residue``.
+
+    Args:
+        image, widest, skeleton: what ``add_residue`` was given, the skeleton before the sum.
+        of_skeleton: gradient of the sum; becomes that of the skeleton before, in place.
+        of_residue: result, the gradient of the difference I - O.
+    """
+    depth, height, width = image.shape
+    zero = image.dtype.type(0)
+    for z in range(start, stop):
+        for y in range(height):
+            row, s, g, result = image[z, y], skeleton[z, y], of_skeleton[z, y], of_residue[z, y]
+            b, m, a = widest[max(z - 1, 0), y], widest[z, y], widest[min(z + 1, depth - 1), y]
+            for x in range(width):
+                residue = row[x] - higher(m[x], higher(b[x], a[x]))
+                joins = (residue > zero) & (residue - s[x] * residue > zero)
+                flow = g[x] if joins else zero
+                result[x] = flow - flow * s[x]
+                g[x] -= flow * residue
+
+
+@compiled
+def lowest_along_z(volume: np.ndarray, z: int, result: np.ndarray) -> None:
+    """Minimum over the planes z - 1 to z + 1."""
+    before, own, after = volume[max(z - 1, 0)], volume[z], volume[min(z + 1, len(volume) - 1)]
+    for y in range(own.shape[0]):
+        for x in range(own.shape[1]):
+            result[y, x] = lower(own[y, x], lower(before[y, x], after[y, x]))

@@ -7,12 +7,13 @@ import torch
 from jaxtyping import Float
 
 from tubekit.geometry.kernels.compiled import in_slabs
-from tubekit.geometry.kernels.soft_gradient import (
-    dilation_gradient,
-    erosion_gradient,
+from tubekit.geometry.kernels.soft_gradient import dilation_gradient, erosion_gradient
+from tubekit.geometry.kernels.soft_morphology import (
+    add_residue,
+    dilate_planes,
+    erode,
     residue_gradient,
 )
-from tubekit.geometry.kernels.soft_morphology import add_residue, dilate_planes, erode
 
 # Up to this size threads take one image each; larger ones are cut into slabs, which needs the
 # working memory only once.
