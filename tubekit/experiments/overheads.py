@@ -13,6 +13,8 @@ RECORD = "fig-6__laptop__cpu"
 COLUMNS = {"time": "step_seconds", "memory": "saved_mb"}
 WORDS = {"time": "time of a step", "memory": "memory kept for backward"}
 CUT = 0.9  # the paper: skeleton recall saves more than 90 % of clDice's overhead
+# The paper measured clDice as its authors released it.
+MEASURED_AS = {"cldice": "cldice_authors"}
 
 
 def measured(rows: list[dict[str, Any]], method: str, what: str) -> float:
@@ -44,7 +46,7 @@ def overhead_rows(chapter: str) -> list[dict[str, Any]]:
     }
     lines = []
     for what in COLUMNS:
-        ours = {m: measured(record["rows"], m, what) for m in printed}
+        ours = {m: measured(record["rows"], MEASURED_AS.get(m, m), what) for m in printed}
         for method, costs in printed.items():
             lines.append(
                 {
@@ -58,6 +60,7 @@ def overhead_rows(chapter: str) -> list[dict[str, Any]]:
                 }
             )
         cut = 1.0 - ours["srl"] / ours["cldice"]
+        leaner = measured(record["rows"], "cldice", what)
         lines.append(
             {
                 **common,
@@ -66,7 +69,8 @@ def overhead_rows(chapter: str) -> list[dict[str, Any]]:
                 "paper": f"{1 - printed['srl'][what] / printed['cldice'][what]:.0%}",
                 "ours": f"{cut:.0%}",
                 "verdict": cut_verdict(cut),
-                "reason": "a ratio of two overheads on one machine",
+                "reason": "a ratio of two overheads on one machine, clDice by its authors' "
+                f"algorithm; clDice of this library costs {leaner:+.0f} %",
             }
         )
     return lines

@@ -80,6 +80,7 @@ class ResultTable:
 METHOD_LABELS = {
     "ce_dice": "CE + Dice",
     "cldice": "+ clDice",
+    "cldice_authors": "+ clDice, authors' algorithm",
     "topo_cldice": "+ Topo-clDice",
     "srl": "+ Skeleton Recall",
     "soft_recall": "+ soft recall (whole label)",

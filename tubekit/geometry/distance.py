@@ -17,7 +17,7 @@ from tubekit.types import Spacing
 
 _NEARBY = 1500
 """How many voxels around a place are looked at one by one."""
-_FEW = 1000
+_FEW = 300
 """One far voxel in so many of the grid: fewer ask a tree, more are worth passes over the grid."""
 
 

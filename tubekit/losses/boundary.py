@@ -26,6 +26,8 @@ def boundary_loss(
     Raises:
         ValueError: shapes differ.
 
+    Equation: :eq:`eq-boundary-loss`
+
     Reference: Kervadec et al., Boundary loss for highly unbalanced segmentation, MIDL 2019,
     equation 5.
     """

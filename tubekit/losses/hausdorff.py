@@ -45,6 +45,8 @@ def hausdorff_dt(
     Raises:
         ValueError: shapes differ, or an unknown option.
 
+    Equation: :eq:`eq-hausdorff-dt`
+
     Reference: Karimi and Salcudean, Reducing the Hausdorff distance in medical image
     segmentation with convolutional neural networks, IEEE TMI 2019, the loss by distance
     transforms; ``sides="inside"`` as in Ma et al., MIDL 2020.

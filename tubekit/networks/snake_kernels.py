@@ -5,21 +5,11 @@ axes (q has size 1 in images), c the channels. A tap moves whole steps along r a
 and q, so a sample is a mean of 2 or 4 neighbours, each a contiguous run of channels.
 """
 
-import inspect
 import math
-from collections.abc import Callable
-from typing import Any
 
-import numba
 import numpy as np
 
-from tubekit.geometry.kernels.compiled import compiled
-
-
-def reordered(function: Callable[..., Any]) -> Any:
-    """As ``compiled``, for sums that may be taken in any order, as vector instructions do."""
-    flags = {"reassoc", "contract"}
-    return numba.njit(cache=True, nogil=True, fastmath=flags)(inspect.unwrap(function))
+from tubekit.geometry.kernels.compiled import compiled, compiled_reordered
 
 
 @compiled
@@ -35,7 +25,7 @@ def neighbours(deviation: float, at: int, size: int) -> tuple[int, int, float, f
     return indices[0], indices[1], deviation - floor, low_inside, high_inside
 
 
-@reordered
+@compiled_reordered
 def gather(
     start: int,
     stop: int,
@@ -84,7 +74,7 @@ def gather(
                         sample[c] = w00 * x00[c] + w01 * x01[c] + w10 * x10[c] + w11 * x11[c]
 
 
-@reordered
+@compiled_reordered
 def scatter(
     start: int,
     stop: int,
