@@ -10,7 +10,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from tests.evaluation.scenes import SPACING, run, table, tube, write_case
+from tests.evaluation.scenes import SPACING, run, table, tube
 from tubekit import metrics
 from tubekit.data.encode import write_label
 from tubekit.evaluation import summary, work
@@ -66,10 +66,11 @@ def test_only_what_changed_is_computed_again(folders: Path, monkeypatch):
     read = counted(monkeypatch)
     assert run(folders) == first
     assert read == []
-    write_case(folders, "c", seed=4)  # other content, same name
-    assert run(folders).results[:2] == first.results[:2]
-    assert read == ["c"]
-    read.clear()
+    for side, shift in (("preds", 1), ("labels", 3)):  # other content of one file, same name
+        write_label(folders / side / "c.nii.gz", np.roll(tube(0), shift, 1), SPACING)
+        assert run(folders).results[:2] == first.results[:2]
+        assert read == ["c"]
+        read.clear()
     run(folders, Options(from_header=True, tolerances_mm=(2.0,)))
     assert read == ["a", "b with spaces", "c"]
     read.clear()

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+from functools import partial
 
 import monai
 import nibabel as nib
@@ -257,6 +258,10 @@ def files(cases, tmp_path):
 def test_the_book_s_program_trains_as_the_direct_calls_do(files, cases, monkeypatch):
     """Two epochs through MONAI's pipeline end at the weights that a plain loop reaches."""
     monkeypatch.setattr(monai_training, "RandFlipd", lambda *a, **k: lambda sample: sample)
+    in_order = partial(DataLoader, shuffle=False)
+    monkeypatch.setattr(
+        monai_training, "DataLoader", lambda data, shuffle, **k: in_order(data, **k)
+    )
     torch.manual_seed(3)
     trained = monai_training.train(files, 2)
 

@@ -16,5 +16,5 @@ def evaluate(network: nn.Module, loader: DataLoader, classes: int) -> dict[str, 
             found = network(batch["image"]).argmax(1, keepdim=True)
         masks = {"y_pred": one_hot(found, classes), "y": one_hot(batch["label"], classes)}
         for metric in metrics.values():
-            metric(**masks, spacing=(1.0, 1.0, 1.0))  # of the voxels, in millimetres (z, y, x)
+            metric(**masks, spacing=(1.0, 1.0, 1.0))  # mm per voxel and axis
     return {name: metric.aggregate().item() for name, metric in metrics.items()}

@@ -16,8 +16,9 @@ def train(files: list[dict[str, str]], epochs: int) -> UNet:
     network = UNet(3, 1, 3, channels=(8, 16, 32), strides=(2, 2), num_res_units=1)
     loss = MonaiLoss(WeightedSum([DiceCELoss(), SkeletonRecallLoss()], [1.0, 1.0]))
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-2)
-    for batch in (batch for _ in range(epochs) for batch in DataLoader(data, batch_size=2)):
-        optimiser.zero_grad()
-        loss(network(batch["image"]), batch["label"], tube=batch["tube"]).backward()
-        optimiser.step()
+    for _ in range(epochs):
+        for batch in DataLoader(data, batch_size=2, shuffle=True):
+            optimiser.zero_grad()
+            loss(network(batch["image"]), batch["label"], tube=batch["tube"]).backward()
+            optimiser.step()
     return network
