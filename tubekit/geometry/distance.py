@@ -73,9 +73,11 @@ def signed_distance(
     steps = _check.spacing(spacing, mask.ndim)
     if mask.all() or not mask.any():
         return np.zeros(mask.shape, dtype=np.float32)
-    step = 1.0 if as_released else min(steps)
-    inside = np.where(mask, distance_transform(mask, steps) - np.float32(step), 0)
-    return (distance_transform(~mask, steps) - inside).astype(np.float32)
+    step = np.float32(1.0 if as_released else min(steps))
+    # Both sides in one pass: with two labels each voxel finds the nearest of the other label.
+    sides = np.ascontiguousarray(mask).view(np.uint8) + np.uint8(1)
+    distance = edt.edt(sides, anisotropy=steps, parallel=torch.get_num_threads())
+    return np.where(mask, step - distance, distance)
 
 
 def surface(mask: Shaped[np.ndarray, "*s"]) -> Bool[np.ndarray, "*s"]:

@@ -6,7 +6,6 @@ from jaxtyping import Bool, Shaped
 from tubekit import _check
 from tubekit.geometry._input import binary_image
 from tubekit.geometry.centerline import centerline
-from tubekit.geometry.kernels.boxes import foreground_box
 from tubekit.geometry.kernels.tube import draw_tube
 
 
@@ -68,15 +67,11 @@ def tubed_skeleton(
     ignored = None if ignore_label is None else label == ignore_label
     classes = label if ignored is None else np.where(ignored, label.dtype.type(0), label)
     tube = np.zeros(label.shape, label.dtype)
-    # The tube never leaves this box, and one more voxel keeps the thinning as in the whole image.
-    box = foreground_box(classes, int(radius) + 1)
-    if box is None:
-        return tube
-    inside = _volume(classes[box])
-    reach = min(int(radius), sum(inside.shape))
-    distance = np.full(inside.shape if not clip else (0, 0, 0), reach + 1, np.int32)
-    skeleton = centerline(inside, label.ndim)
-    draw_tube(_volume(tube[box]), inside, skeleton, reach, distance)
+    whole = _volume(classes)
+    skeleton = centerline(whole, label.ndim)
+    reach = min(int(radius), sum(label.shape))
+    distance = np.full((0, 0, 0) if clip else whole.shape, reach + 1, np.int32)
+    draw_tube(_volume(tube), whole, skeleton, reach, distance)
     if ignored is not None:
         tube[ignored] = 0
     return tube
