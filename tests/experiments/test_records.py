@@ -89,7 +89,7 @@ def test_every_committed_record_belongs_to_a_recipe_of_today():
 
 def test_overheads_are_relative_to_the_plain_loss_of_the_same_patch():
     rows = [
-        {"method": m, "patch": [p], "step_seconds": p * s, "saved_mb": p * b}
+        {"method": m, "patch": [p], "step_seconds": p * s, "peak_mb": p * b}
         for p in (1.0, 10.0)
         for m, s, b in (("ce_dice", 1.0, 1.0), ("cldice", 2.0, 3.0), ("srl", 1.1, 1.0))
     ]

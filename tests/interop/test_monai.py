@@ -145,7 +145,9 @@ def test_tube_keeps_the_meta_data_and_the_label(cases):
     affine = torch.diag(torch.tensor([2.0, 1.0, 1.0, 1.0]))
     label = MetaTensor(torch.from_numpy(cases[0].label)[None], affine=affine)
     before = label.clone()
-    result = TubedSkeletond("label")({"label": label, "other": 7})
+    sample = {"label": label, "other": 7}
+    result = TubedSkeletond("label")(sample)
+    assert set(sample) == {"label", "other"}
     assert set(result) == {"label", "other", "tube"}
     assert torch.equal(result["tube"].affine, affine.to(result["tube"].affine))
     assert result["label"] is label

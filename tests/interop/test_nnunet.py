@@ -126,12 +126,15 @@ def test_the_sum_of_all_levels(ndim, added, ignore):
     assert not output[2].grad.any()
 
 
-def test_regions_are_averaged_binary_problems():
+@pytest.mark.parametrize(
+    "added", [SkeletonRecallLoss(), SoftClDiceLoss(iterations=2)], ids=["srl", "cldice"]
+)
+def test_regions_are_averaged_binary_problems(added):
     label = label_map(2)
     regions = torch.cat([(label == 1) | (label == 2), label == 2, label == 3])
-    extended = TargetMaps(("tube",), 2, 3)(segmentation=regions)["segmentation"]
+    extended = TargetMaps(added.needs, 2, 3)(segmentation=regions)["segmentation"]
     batch = {"target": extended[None]}
-    logits, added = torch.randn(1, 2, *GRIDS[2]), SkeletonRecallLoss()
+    logits = torch.randn(1, 2, *GRIDS[2])
     both = LossSum(OneSquare(), added, 1.0, 2, 3)
     with both.lent(batch, CPU) as own:
         assert own["target"].dtype == torch.bool
@@ -141,8 +144,8 @@ def test_regions_are_averaged_binary_problems():
         added(
             logits[:, r : r + 1],
             regions[None, r : r + 1].long(),
-            tube=tube_of(regions[r : r + 1].short())[None].long(),
             valid=~regions[None, 2:],
+            **{name: tube_of(regions[r : r + 1].short())[None].long() for name in added.needs},
         )
         for r in range(2)
     ]

@@ -10,8 +10,8 @@ from tubekit.experiments.tables import method_label
 from tubekit.experiments.verdict import Verdict
 
 RECORD = "fig-6__laptop__cpu"
-COLUMNS = {"time": "step_seconds", "memory": "saved_mb"}
-WORDS = {"time": "time of a step", "memory": "memory kept for backward"}
+COLUMNS = {"time": "step_seconds", "memory": "peak_mb"}
+WORDS = {"time": "time of a step", "memory": "peak memory of a step"}
 CUT = 0.9  # the paper: skeleton recall saves more than 90 % of clDice's overhead
 # The paper measured clDice as its authors released it.
 MEASURED_AS = {"cldice": "cldice_authors"}

@@ -44,13 +44,14 @@ def cost_html(rows: pd.DataFrame, caption: str) -> Html:
         base = group[group["method"] == "ce_dice"].iloc[0]
         for row in group.itertuples():
             slower = row.step_seconds / base.step_seconds - 1
-            larger = row.saved_mb / base.saved_mb - 1
+            larger = row.peak_mb / base.peak_mb - 1
             size = "×".join(map(str, shape))
             name = f"{size}, {classes} class{'es' * (classes > 1)}: {method_label(row.method)}"
             lines[name] = {
                 "Step": f"{1000 * row.step_seconds:.0f} ms ({slower:+.0%})",
                 "Loader": f"{1000 * row.loader_seconds:.1f} ms",
-                "Kept for backward": f"{row.saved_mb:.1f} MB ({larger:+.0%})",
+                "Peak memory": f"{row.peak_mb:.0f} MB ({larger:+.0%})",
+                "Kept for backward": f"{row.saved_mb:.1f} MB",
             }
     frame = pd.DataFrame.from_dict(lines, orient="index").rename_axis("Patch and loss")
     return table_html(frame, caption=caption)

@@ -1,6 +1,6 @@
 """Skeleton Recall: the recall of the prediction on a tube around the label's skeleton."""
 
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 
 from tubekit import _check
@@ -72,6 +72,20 @@ class SkeletonRecallLoss(SegmentationLoss):
         self.smooth = smooth
         self.as_released = as_released
         self.needs = (tube,)
+
+    def from_logits(
+        self,
+        logits: Float[Tensor, "b c *s"],
+        target: Integer[Tensor, "b 1 *s"],
+        *,
+        valid: Bool[Tensor, "b 1 *s"] | None = None,
+        **maps: Tensor,
+    ) -> Float[Tensor, ""]:
+        name = self.needs[0]
+        tube = maps[name] if valid is None else maps[name] * valid
+        # Outside every tube nothing enters the ratio, so not even the softmax is taken there.
+        near = (tube != 0).any(0)[0]
+        return super().from_logits(logits[..., near], target[..., near], **{name: tube[..., near]})
 
     def from_probs(
         self, probs: Float[Tensor, "b k *s"], masks: Float[Tensor, "b k *s"], **maps: Tensor
