@@ -7,9 +7,19 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from scipy import ndimage
 
-from tubekit.geometry import components, fill_holes, largest_component, skeletonize
-from tubekit.geometry.branch_parsing import merge_regions, nearest_piece, skeleton_pieces
+from tubekit.geometry import branch_parsing, components, fill_holes, largest_component, skeletonize
+from tubekit.geometry.branch_parsing import (
+    branches_along,
+    merge_regions,
+    nearest_piece,
+    skeleton_pieces,
+)
 
+small_labels = arrays(
+    np.int32,
+    array_shapes(min_dims=2, max_dims=3, min_side=1, max_side=6),
+    elements=st.integers(0, 6),
+)
 small_masks = arrays(bool, array_shapes(min_dims=2, max_dims=3, min_side=1, max_side=8))
 CASES = ("tree3d_a", "ring3d", "two3d")
 
@@ -60,6 +70,15 @@ def test_nearest_piece_by_distance_transform(mask, seed):
         np.testing.assert_allclose(own[regions == number], distance[regions == number])
 
 
+def test_nearest_piece_in_parts(monkeypatch, rng):
+    mask = rng.random((6, 7, 8)) < 0.5
+    pieces = np.where(rng.random(mask.shape) < 0.1, rng.integers(1, 4, mask.shape), 0)
+    whole = nearest_piece(mask, pieces.astype(np.int32))
+    for at_once in (1, 7, np.count_nonzero(mask) - 1, np.count_nonzero(mask)):
+        monkeypatch.setattr(branch_parsing, "_AT_ONCE", int(at_once))
+        assert np.array_equal(nearest_piece(mask, pieces.astype(np.int32)), whole)
+
+
 def test_the_tie_rule_of_nearest_piece():
     pieces = np.zeros((3, 3), np.int32)
     pieces[0, 1], pieces[2, 1], pieces[1, 0], pieces[1, 2] = 1, 2, 3, 4
@@ -67,6 +86,43 @@ def test_the_tie_rule_of_nearest_piece():
     assert regions[1, 1] == 3  # lowest last index
     assert regions[0].tolist() == [3, 1, 1]
     assert regions[2].tolist() == [3, 2, 2]
+
+
+@settings(max_examples=60, deadline=None)
+@given(small_labels)
+def test_neighbours_by_shifted_maps(image):
+    """The plain formulation: the map beside itself, moved by a voxel along each axis."""
+    expected = {number: set() for number in range(1, image.max() + 1)}
+    for axis in range(image.ndim):
+        turned = np.moveaxis(image, axis, 0)
+        for a, b in np.stack([turned[:-1], turned[1:]], -1).reshape(-1, 2).tolist():
+            if a != b and a and b:
+                expected[a].add(b)
+                expected[b].add(a)
+    voxels = np.flatnonzero(image)
+    names = image.reshape(-1)[voxels].astype(int)
+    assert branch_parsing._adjacency(voxels, names, image.shape) == expected
+
+
+@pytest.mark.parametrize("case", ["tree3d_a", "ring3d", "lattice"])
+def test_lists_and_maps_give_the_same_branches(oracle, case):
+    if case == "lattice":
+        mask = np.zeros((40, 37), bool)
+        mask[4:-3:10] = mask[:, 3:-2:9] = mask[5:-2:10, 8:] = True
+    else:
+        mask = fill_holes(largest_component(oracle("inputs")[case], 6))
+    skeleton = skeletonize(mask)
+    plain, generation = merge_regions(nearest_piece(mask, skeleton_pieces(skeleton)[0]))
+    found = branches_along(np.flatnonzero(mask), skeleton[mask], mask.shape)
+    assert np.array_equal(found, plain[skeleton])
+    assert set(found.tolist()) == set(range(1, len(generation) + 1))
+
+
+def test_a_mask_without_a_piece_is_one_branch():
+    voxels = np.array([3, 4, 5])
+    line = np.array([False, True, True])
+    assert branches_along(voxels, line, (2, 6)).tolist() == [1, 1]
+    assert branches_along(voxels[:0], line[:0], (2, 6)).tolist() == []
 
 
 def regions(*rows: str) -> np.ndarray:
@@ -114,13 +170,7 @@ def test_groups_that_do_not_share_faces_have_a_root_each():
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    arrays(
-        np.int32,
-        array_shapes(min_dims=2, max_dims=3, min_side=1, max_side=6),
-        elements=st.integers(0, 6),
-    )
-)
+@given(small_labels)
 def test_merging_anything(image):
     """Names are 1 to n without a gap, and regions are joined, never cut."""
     used = np.unique(image[image > 0])

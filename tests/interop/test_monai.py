@@ -243,7 +243,6 @@ def test_undefined_values_are_left_out_and_never_become_zero():
     metric(y_pred=empty, y=line)
     assert torch.isnan(metric.aggregate())
     metric(y_pred=line, y=line)
-    # Asked twice: MONAI writes zeros over the NaN of the first answer.
     assert metric.aggregate() == metric.aggregate() == 0
     assert torch.isnan(metric.aggregate("none")[0, 0])
 

@@ -1,12 +1,17 @@
 """Tree length and branches detected: known answers, recorded ATM'22 values, both reductions."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy import ndimage
 
 from tubekit import metrics
+from tubekit.geometry import components, skeletonize
+from tubekit.geometry.branch_parsing import merge_regions, nearest_piece, skeleton_pieces
 from tubekit.metrics import BranchReport, branch_report, reference_tree
 from tubekit.phantoms import GrowthRule, Root, grow_tree, rasterise
 
@@ -134,6 +139,51 @@ def test_known_trees(shape, root, seed):
     for leaf in tree.leaves()[:2] if merged == 0 else ():
         pruned = rasterise(tree.without({leaf})).owner > 0
         assert branch_report(pruned, target).branches_detected == len(tree.branches) - 1
+
+
+def by_maps(target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The plain formulation of a reference tree: a map of each object in its own box."""
+    skeleton, objects = skeletonize(target), components(target)[0]
+    voxels, numbers, before = [], [], 0
+    for number, part in enumerate(ndimage.find_objects(objects), 1):
+        own = objects[part] == number
+        lines = skeleton[part] & own
+        pieces, count = skeleton_pieces(lines)
+        branch = merge_regions(nearest_piece(own, pieces))[0][lines] if count else own[lines]
+        voxels.append(np.argwhere(lines) + [side.start for side in part])
+        numbers.append(branch + before)
+        before += int(branch.max())
+    return np.concatenate(voxels), np.concatenate(numbers)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("shape", "root"), [((128, 128), FLAT), ((48, 64, 64), SOLID)])
+def test_a_reference_tree_by_maps(shape, root, seed):
+    """Several objects with loops, holes and specks, some of them in rows of one another."""
+    rng = np.random.default_rng(seed)
+    tree = rasterise(grow_tree(shape, seed=seed, roots=[root])).owner > 0
+    target = (tree | np.roll(tree, (9, 5), (0, 1))) & (rng.random(shape) > 0.02)
+    target[shape[0] // 2] = False
+    target |= rng.random(shape) < 0.002
+    for view in (target, np.asfortranarray(target)[::-1]):
+        found = reference_tree(view, reduction="as_given")
+        voxels, numbers = by_maps(view)
+        assert found.branch.max() > 10
+        assert np.array_equal(found.voxels, voxels)
+        assert np.array_equal(found.branch, numbers)
+
+
+def test_memory_is_that_of_masks():
+    """No map of labels: even one of 32 bits takes four bytes a voxel."""
+    target = np.zeros((96, 96, 96), bool)
+    target[2:-2, 47:50, 47:50] = target[40:43, 2:-2, 47:50] = target[47:49, 40:43, 2:-2] = True
+    for reduction in REDUCTIONS:
+        reference_tree(target, reduction=reduction)
+        tracemalloc.start()
+        reference_tree(target, reduction=reduction)
+        peak = tracemalloc.get_traced_memory()[1] / target.size
+        tracemalloc.stop()
+        print("PEAK",peak, reduction); assert peak < 4, reduction
 
 
 def test_a_reference_tree_serves_any_number_of_predictions():

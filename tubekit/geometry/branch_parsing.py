@@ -3,9 +3,13 @@
 Three steps: cut the skeleton at its junctions, give every voxel of the mask to the nearest piece,
 and merge the pieces that are no branches of their own. Made for trees; on meshes and loops the
 third step knows no parents and merges less.
+
+All work is done on sorted lists of flat indices, with a number for each voxel: tubes fill so little
+of their box that lists are far smaller than maps. Functions of maps only read and paint them.
 """
 
 import itertools
+import math
 
 import numpy as np
 from jaxtyping import Bool, Int32, Int64
@@ -15,6 +19,29 @@ from scipy.sparse import csgraph
 from tubekit.geometry.skeleton_paths import neighbours
 
 _Graph = dict[int, set[int]]
+_AT_ONCE = 1 << 16
+"""How many voxels ask for their nearest piece at once; more would only need more memory."""
+
+
+def branches_along(
+    voxels: Int64[np.ndarray, "n"], line: Bool[np.ndarray, "n"], shape: tuple[int, ...]
+) -> Int64[np.ndarray, "k"]:
+    """Branch of each skeleton voxel of one connected object: all three steps, without a map.
+
+    Args:
+        voxels: of the object, sorted flat indices.
+        line: which of them belong to its skeleton, k in all.
+        shape: of the image.
+    Returns:
+        Numbers from 1 without a gap.
+    """
+    sites = voxels[line]
+    piece = _pieces(_coordinates(sites, shape), 5)
+    if piece.max(initial=0) < 2:  # the largest region is the root, and there is no other
+        return np.ones(len(sites), int)
+    inside = piece > 0
+    names = _nearest(voxels, sites[inside], piece[inside], shape)
+    return _merged(voxels, names, shape)[0][line]
 
 
 def skeleton_pieces(
@@ -33,15 +60,20 @@ def skeleton_pieces(
     Reference: Zhang et al., Multi-site, multi-domain airway tree modeling (ATM'22), Medical Image
         Analysis 2023.
     """
-    voxels = np.argwhere(skeleton)
+    voxels = np.flatnonzero(skeleton)
+    number = _pieces(_coordinates(voxels, skeleton.shape), shortest)
+    return _painted(voxels, number, skeleton.shape), int(number.max(initial=0))
+
+
+def _pieces(voxels: Int64[np.ndarray, "n d"], shortest: int) -> Int64[np.ndarray, "n"]:
+    """Piece of each skeleton voxel, 0 for those of none."""
     touch = neighbours(voxels)
     path = np.flatnonzero(np.diff(touch.indptr) <= 2)
     _, piece = csgraph.connected_components(touch[path][:, path], directed=False)
     long = np.bincount(piece) >= shortest
-    number = np.cumsum(long) * long
-    pieces = np.zeros(skeleton.shape, np.int32)
-    pieces[tuple(voxels[path].T)] = number[piece]
-    return pieces, int(np.count_nonzero(long))
+    number = np.zeros(len(voxels), int)
+    number[path] = (np.cumsum(long) * long)[piece]
+    return number
 
 
 def nearest_piece(
@@ -56,14 +88,29 @@ def nearest_piece(
     Returns:
         Map of the piece of each voxel, 0 outside the mask.
     """
-    sites, voxels = np.argwhere(pieces), np.argwhere(mask)
+    voxels, sites = np.flatnonzero(mask), np.flatnonzero(pieces)
+    numbers = pieces.reshape(-1)[sites].astype(int)
+    return _painted(voxels, _nearest(voxels, sites, numbers, mask.shape), mask.shape)
+
+
+def _nearest(
+    voxels: Int64[np.ndarray, "n"],
+    sites: Int64[np.ndarray, "k"],
+    numbers: Int64[np.ndarray, "k"],
+    shape: tuple[int, ...],
+) -> Int64[np.ndarray, "n"]:
+    """Number of the site nearest to each voxel."""
+    known = _coordinates(sites, shape)
     # A shift of the questions by a hair (d) turns |q - s|^2 into |q - s|^2 + 2 d s + const: too
     # little to matter between whole numbers, it decides between equally near sites.
-    hair = (1 / (4.0 * max(mask.shape))) ** np.arange(mask.ndim, 0, -1)
-    _, nearest = spatial.cKDTree(sites).query(voxels - hair)
-    regions = np.zeros(mask.shape, np.int32)
-    regions[tuple(voxels.T)] = pieces[tuple(sites[nearest].T)]
-    return regions
+    widest = int(np.ptp(known, axis=0).max()) + 1
+    hair = (1 / (4.0 * widest)) ** np.arange(len(shape), 0, -1)
+    tree = spatial.cKDTree(known)
+    names = np.empty(len(voxels), int)
+    for start in range(0, len(voxels), _AT_ONCE):
+        asked = slice(start, start + _AT_ONCE)
+        names[asked] = numbers[tree.query(_coordinates(voxels[asked], shape) - hair)[1]]
+    return names
 
 
 def merge_regions(
@@ -82,9 +129,19 @@ def merge_regions(
     Returns:
         Map with 1 to m, and the generation of each of these branches: 0 for a root.
     """
-    count = int(regions.max(initial=0))
-    beside = _adjacency(regions, count)
-    sizes = np.bincount(regions.ravel(), minlength=count + 1)[1:]
+    voxels = np.flatnonzero(regions)
+    names = regions.reshape(-1)[voxels].astype(int)
+    branch, generation = _merged(voxels, names, regions.shape)
+    return _painted(voxels, branch, regions.shape), generation
+
+
+def _merged(
+    voxels: Int64[np.ndarray, "n"], names: Int64[np.ndarray, "n"], shape: tuple[int, ...]
+) -> tuple[Int64[np.ndarray, "n"], Int64[np.ndarray, "branches"]]:
+    """Branch of each voxel with a region, and the generation of each branch."""
+    count = int(names.max(initial=0))
+    beside = _adjacency(voxels, names, shape)
+    sizes = np.bincount(names, minlength=count + 1)[1:]
     by_size = (np.argsort(-sizes, kind="stable") + 1).tolist()
     branch = np.arange(count + 1)
     while True:
@@ -101,19 +158,23 @@ def merge_regions(
             keeper = taken.get(region, region)
             joined[keeper] |= {taken.get(other, other) for other in others} - {keeper}
         beside = joined
-    names, branch[1:] = np.unique(branch[1:], return_inverse=True)
+    kept, branch[1:] = np.unique(branch[1:], return_inverse=True)
     branch[1:] += 1
-    return branch.astype(np.int32)[regions], np.array([generation[n] for n in names.tolist()], int)
+    return branch[names], np.array([generation[n] for n in kept.tolist()], int)
 
 
-def _adjacency(regions: Int32[np.ndarray, "*s"], count: int) -> _Graph:
+def _adjacency(
+    voxels: Int64[np.ndarray, "n"], names: Int64[np.ndarray, "n"], shape: tuple[int, ...]
+) -> _Graph:
     """Regions that share a face with each region."""
-    beside: _Graph = {number: set() for number in range(1, count + 1)}
-    for axis in range(regions.ndim):
-        turned = np.moveaxis(regions, axis, 0)
-        low, high = turned[:-1], turned[1:]
-        border = (low != high) & (low > 0) & (high > 0)
-        for a, b in np.unique(np.stack([low[border], high[border]]), axis=1).T.tolist():
+    beside: _Graph = {number: set() for number in range(1, int(names.max(initial=0)) + 1)}
+    for axis, size in enumerate(shape):
+        step = math.prod(shape[axis + 1 :])
+        ahead = voxels + step
+        at = np.searchsorted(voxels[:-1], ahead)  # what lies beyond all is sent to the last
+        border = np.flatnonzero((voxels[at] == ahead) & (names[at] != names))
+        border = border[voxels[border] // step % size < size - 1]  # else the next row begins
+        for a, b in np.unique(np.stack([names[border], names[at[border]]]), axis=1).T.tolist():
             beside[a].add(b)
             beside[b].add(a)
     return beside
@@ -152,3 +213,17 @@ def _double_parents(beside: _Graph, generation: dict[int, int]) -> dict[int, int
         for low, high in itertools.pairwise(parents):
             taken.setdefault(high, low)
     return taken
+
+
+def _coordinates(
+    voxels: Int64[np.ndarray, "n"], shape: tuple[int, ...]
+) -> Int64[np.ndarray, "n d"]:
+    return np.stack(np.unravel_index(voxels, shape), axis=1)
+
+
+def _painted(
+    voxels: Int64[np.ndarray, "n"], numbers: Int64[np.ndarray, "n"], shape: tuple[int, ...]
+) -> Int32[np.ndarray, "*s"]:
+    image = np.zeros(shape, np.int32)
+    image.reshape(-1)[voxels] = numbers
+    return image

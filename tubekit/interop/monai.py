@@ -185,8 +185,8 @@ class MonaiMetric(CumulativeIterationMetric):
             raise ValueError(
                 "a metric needs at least one batch, got none; call it before aggregate"
             )
-        # MONAI overwrites NaN in what it is given, and calls a mean over nothing 0.
-        reduced, count = do_metric_reduction(values.clone(), reduction or self.reduction)
+        reduced, count = do_metric_reduction(values, reduction or self.reduction)
+        # MONAI calls a mean over nothing 0, which as a distance would be perfect.
         return reduced.masked_fill(count == 0, float("nan"))
 
 

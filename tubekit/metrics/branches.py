@@ -25,16 +25,16 @@ What to know before trusting them:
 - The thinning visits voxels in an order, so a mirrored case may differ by a voxel.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Int64
-from scipy import ndimage
 
 from tubekit import _check
-from tubekit.geometry import components, fill_holes, largest_component, skeletonize
-from tubekit.geometry.branch_parsing import merge_regions, nearest_piece, skeleton_pieces
-from tubekit.geometry.kernels.boxes import foreground_box
+from tubekit.geometry import fill_holes, largest_component, skeletonize
+from tubekit.geometry.branch_parsing import branches_along
+from tubekit.geometry.runs import find_runs, joined, numbered
 from tubekit.metrics.pair import Mask, mask_pair
 from tubekit.types import Spacing
 
@@ -178,29 +178,31 @@ def reference_tree(target: Mask, *, reduction: str = "largest_component") -> Ref
         ValueError: the mask is not binary, or an unknown reduction.
     """
     target = _reduced(_check.binary("target", target), reduction, "target_reduction")
-    voxels, numbers = [np.empty((0, target.ndim), int)], [np.empty(0, int)]
-    shape, box = target.shape, foreground_box(target, 0)
-    if box is not None:
-        skeleton, target = skeletonize(target)[box], target[box]
-        corner = np.array([side.start for side in box])
-        before = 0
-        objects = components(target)[0]
-        for number, part in enumerate(ndimage.find_objects(objects), 1):
-            own = objects[part] == number
-            lines = skeleton[part] & own
-            branch = _branches(own, lines)[lines]
-            voxels.append(np.argwhere(lines) + corner + [side.start for side in part])
-            numbers.append(branch + before)
-            before += int(branch.max())
-    return ReferenceTree(np.concatenate(voxels), np.concatenate(numbers), shape)
+    skeleton, shape = skeletonize(target).reshape(-1), target.shape
+    voxels = np.flatnonzero(target)
+    line = skeleton[voxels]
+    lines, branches, before = [], [], 0
+    for own in _objects(target):
+        branch = branches_along(voxels[own], line[own], shape)
+        lines.append(voxels[own][line[own]])
+        branches.append(branch + before)
+        before += int(branch.max(initial=0))
+    places = np.stack(np.unravel_index(np.concatenate(lines), shape), axis=1)
+    return ReferenceTree(places, np.concatenate(branches), shape)
 
 
-def _branches(mask: Bool[np.ndarray, "*s"], skeleton: Bool[np.ndarray, "*s"]) -> np.ndarray:
-    """Branch of every voxel of a connected mask, from 1."""
-    pieces, count = skeleton_pieces(skeleton)
-    if count == 0:
-        return mask.astype(np.int32)
-    return merge_regions(nearest_piece(mask, pieces))[0]
+def _objects(mask: Bool[np.ndarray, "*s"]) -> Sequence[slice | Int64[np.ndarray, "_"]]:
+    """What picks the voxels of each object (8 or 26 neighbours) out of the list of all voxels.
+
+    An empty mask counts as one object without voxels.
+    """
+    runs = find_runs(mask)
+    number, count = numbered(joined(runs, 3**mask.ndim - 1))
+    if count < 2:
+        return [slice(None)]
+    of_voxel = np.repeat(number, runs.lengths)  # voxels are listed run by run
+    ends = np.cumsum(np.bincount(of_voxel)[1:])
+    return np.split(np.argsort(of_voxel, kind="stable"), ends[:-1])
 
 
 def _reduced(mask: Bool[np.ndarray, "*s"], reduction: str, name: str) -> Bool[np.ndarray, "*s"]:

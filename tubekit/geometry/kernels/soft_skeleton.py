@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 
 import numpy as np
-import torch
 from jaxtyping import Float
 
 from tubekit.geometry.kernels.compiled import in_slabs
@@ -15,9 +14,9 @@ from tubekit.geometry.kernels.soft_morphology import (
     residue_gradient,
 )
 
-# Up to this size threads take one image each; larger ones are cut into slabs, which needs the
-# working memory only once.
-SMALL = 2**20
+# Up to this size threads take one image each: starting threads for every step would cost more
+# than it saves. Larger ones are cut into slabs, which needs the working memory only once.
+SMALL = 2**19
 
 Sweep = Callable[..., None]
 
@@ -89,8 +88,7 @@ def _volume(image: np.ndarray) -> np.ndarray:
 
 
 def _side_by_side(work: Callable[[int, Sweep], None], images: np.ndarray) -> None:
-    small = images[:1].size <= SMALL or images.ndim == 3
-    if small and len(images) >= torch.get_num_threads():
+    if images.ndim == 3 or images[:1].size <= SMALL:
         in_slabs(_one_by_one, len(images), work)
     else:
         for index in range(len(images)):
