@@ -3,6 +3,8 @@ PROFILE ?= smoke
 PORT ?= 8000
 BIN := .venv/bin
 STAMP := .venv/.installed
+NNUNET := .venv-nnunet/bin
+NNUNET_STAMP := .venv-nnunet/.installed
 BOOK_OPTIONS := --profile $(PROFILE) $(if $(OFFLINE),--offline) \
 	$(if $(SEED),--seed $(SEED)) $(if $(DEVICE),--device $(DEVICE))
 
@@ -49,6 +51,9 @@ results: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/tubekit bench $(if $(ONLY),--only "$(ONLY)")
 
+nnunet: $(NNUNET_STAMP)
+	OMP_NUM_THREADS=1 $(NNUNET)/python -m pytest tests/nnunet
+
 clean:
 	rm -rf _build .cache/book
 
@@ -75,3 +80,11 @@ $(STAMP): constraints.txt pyproject.toml
 	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e ".[book,test]"
 	@touch $(STAMP)
 endif
+
+# nnU-Net brings torchvision, which disturbs the packages of the book; so it has a place of its own.
+$(NNUNET_STAMP): $(STAMP) constraints-nnunet.txt
+	@test -x $(NNUNET)/python || $(BIN)/python -m venv .venv-nnunet
+	@$(NNUNET)/python -m pip install --disable-pip-version-check $$(grep "^torch==" constraints.txt)
+	@$(NNUNET)/python -m pip install --disable-pip-version-check \
+	  -c constraints-nnunet.txt nnunetv2 pytest beartype -e .
+	@touch $(NNUNET_STAMP)

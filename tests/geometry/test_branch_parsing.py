@@ -125,6 +125,15 @@ def test_a_mask_without_a_piece_is_one_branch():
     assert branches_along(voxels[:0], line[:0], (2, 6)).tolist() == []
 
 
+def test_two_pieces_that_meet_at_a_corner_are_two_branches():
+    mask = np.zeros((2, 12), bool)
+    mask[0, :6] = mask[1, 6:] = True
+    line = mask.copy()
+    line[0, 5] = line[1, 6] = False
+    branch = branches_along(np.flatnonzero(mask), line[mask], mask.shape)
+    assert branch.tolist() == 5 * [1] + 5 * [2]
+
+
 def regions(*rows: str) -> np.ndarray:
     return np.array([[int(letter) for letter in row] for row in rows], np.int32)
 

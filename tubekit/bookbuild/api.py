@@ -9,17 +9,21 @@ from tubekit.bookbuild.layout import Layout
 # In reading order: module, heading, one sentence for the overview.
 LAYERS = {
     "tubekit.types": ("Core types", "The few types that cross file borders."),
-    "tubekit.geometry": ("Geometry", "Skeletons, distances, components, Betti numbers."),
+    "tubekit.geometry": ("Geometry", "Skeletons, graphs, distances, topology, vesselness."),
     "tubekit.phantoms": ("Phantoms", "Images whose centre line, radius and topology are known."),
     "tubekit.losses": ("Losses", "What a network is asked to make small."),
     "tubekit.metrics": ("Metrics", "What a mask is judged by."),
-    "tubekit.networks": ("Networks", "n-D U-Net and HRNet."),
+    "tubekit.networks": ("Networks", "n-D U-Net, HRNet and snake convolution."),
     "tubekit.data": ("Data", "Manifests, readers, splits, patches."),
     "tubekit.training": ("Training", "A loop that can be read in one sitting."),
     "tubekit.inference": ("Inference", "Sliding windows."),
     "tubekit.plots": ("Plots", "Arrays and tables in, figures out."),
     "tubekit.experiments": ("Experiments", "Recipes, records, verdicts, ledger."),
-    "tubekit.interop": ("Interop", "Bridges to other programs."),
+    "tubekit.evaluation.folder": ("Evaluation", "Folders of predictions against their labels."),
+    "tubekit.benchmarks.measure": ("Benchmarks", "How two implementations are compared."),
+    "tubekit.interop": ("Interop", "Bridges to other programs: napari."),
+    "tubekit.interop.monai": ("MONAI", "Losses, transforms and metrics in MONAI's conventions."),
+    "tubekit.interop.nnunet": ("nnU-Net", "Trainers with an added loss for nnU-Net v2."),
 }
 
 
