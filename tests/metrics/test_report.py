@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -43,7 +43,12 @@ def test_equals_the_single_functions_to_the_last_digit(masks):
     assert set(SINGLE) - set(found) <= {"betti_error_2"}
 
 
+TWO_VOXELS = np.zeros((4, 5, 3), bool)
+TWO_VOXELS[:2, 1, 2] = True  # the thinning loses it and thins it again: wherever it lies
+
+
 @settings(max_examples=40, deadline=None)
+@example(mask=TWO_VOXELS, low=(0, 1, 0), high=(0, 0, 0))
 @given(
     mask=hnp.arrays(bool, (4, 5, 3)),
     low=st.tuples(*[st.integers(0, 4)] * 3),
@@ -180,13 +185,11 @@ def test_errors():
         metrics.case_report(pred[None].astype(int), target[None].astype(int), classes=2)
 
 
-def test_the_box_keeps_even_and_odd_apart():
-    """Bars that the thinning would delete are thinned by sub-lattices: these must not move."""
-    moved = False
+def test_a_bar_that_thinning_would_lose_has_one_skeleton_wherever_it_lies():
+    """Lost objects are thinned by sub-lattices, which must be those of the object."""
     for sides in ((2, 2, 6), (4, 4, 4), (2, 4, 6), (2, 2, 2)):
         mask = np.zeros(tuple(n + 4 for n in sides), bool)
         mask[tuple(slice(1, 1 + n) for n in sides)] = True
         line = skeletonize(mask)
-        moved |= bool((skeletonize(mask[1:, 1:, 1:]) != line[1:, 1:, 1:]).any())
+        assert np.array_equal(skeletonize(mask[1:, 1:, 1:]), line[1:, 1:, 1:])
         assert metrics.case_report(mask, line).values["topology_precision"] == 1
-    assert moved  # else this test shows nothing

@@ -24,8 +24,6 @@ def centerline(objects: Shaped[np.ndarray, "z y x"], ndim: int) -> Int[np.ndarra
     box = foreground_box(objects, 0)
     if box is None:
         return np.zeros((3, 0), np.int64)
-    # Rethinning treats even and odd coordinates differently; they must stay what they are.
-    box = tuple(slice(side.start & ~1, side.stop) for side in box)
     inside = objects[box]
     framed = np.zeros(tuple(side + 2 for side in inside.shape), np.uint8)
     interior = framed[1:-1, 1:-1, 1:-1]
@@ -47,8 +45,12 @@ def centerline(objects: Shaped[np.ndarray, "z y x"], ndim: int) -> Int[np.ndarra
 
 
 def _rethinned(voxels: Int[np.ndarray, "3 n"]) -> Int[np.ndarray, "3 k"]:
-    """Voxels of one object, thinned by deleting simple voxels only."""
-    corner = voxels.min(axis=1, keepdims=True) & ~1
+    """Voxels of one object, thinned by deleting simple voxels only.
+
+    Thinning treats even and odd coordinates differently. They are counted from the object's own
+    corner, so that its skeleton does not depend on where in the image it lies.
+    """
+    corner = voxels.min(axis=1, keepdims=True)
     voxels = voxels - corner
     mask = np.zeros(voxels.max(axis=1) + 1, dtype=bool)
     mask[tuple(voxels)] = True
