@@ -214,10 +214,10 @@ def test_other_packing_of_the_same_pixels_passes(toy, monkeypatch, tmp_path):
 
 
 def test_full_disk_leaves_nothing_behind(toy, server, monkeypatch):
-    def full(path, mode):
+    def full(handle):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(storage_module.os, "fdopen", full)
+    monkeypatch.setattr(storage_module.os, "fsync", full)
     with pytest.raises(OSError, match="No space left") as raised:
         resolve("toy", ["a"])
     assert raised.value.errno == errno.ENOSPC

@@ -3,7 +3,7 @@
 import functools
 import hashlib
 import os
-import tempfile
+import secrets
 from pathlib import Path
 
 import pooch
@@ -21,20 +21,21 @@ def write_atomic(path: Path, data: bytes) -> None:
         OSError: for instance a full disk; an existing file at ``path`` stays as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    # Not a temporary file of the system, which nobody but its owner may read.
+    neighbour = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(neighbour, "xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(name, path)
+        os.replace(neighbour, path)
     except BaseException as error:
-        Path(name).unlink(missing_ok=True)
+        neighbour.unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise OSError(
                 error.errno,
                 f"expected to write {len(data)} bytes, got {error.strerror or error}; free space "
-                "or point TUBEKIT_CACHE at another disk",
+                "or write to another disk",
                 str(path),
             ) from error
         raise

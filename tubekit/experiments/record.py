@@ -1,13 +1,12 @@
 """Records: what one training run measured, as one JSON file."""
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from tubekit.data.storage import write_atomic
 from tubekit.experiments.environment import REPOSITORY
 
 RESULTS = REPOSITORY / "book" / "results"
@@ -61,17 +60,7 @@ def record_path(
 
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_atomic(path, text.encode())
 
 
 def write_record(record: Record, root: Path = RESULTS) -> Path:
