@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import checkpoint
 
-from tubekit.geometry.kernels.compiled import in_slabs
 from tubekit.networks.snake_kernels import gather, scatter
 
 CHUNK = 1 << 19
@@ -56,7 +55,8 @@ class CompiledSnake(torch.autograd.Function):
     """Samples of a few rows, then one matrix product; the backward pass samples anew.
 
     The channels come last, so that a neighbour is one run of memory, and the rows along the
-    snake's axis first (``snake_kernels``).
+    snake's axis first (``snake_kernels``). The loops run in the caller's thread: they alternate
+    with matrix products, whose threads keep the other cores busy for a while after each of them.
     """
 
     @staticmethod
@@ -125,7 +125,7 @@ def _gather(
     taps = columns.shape[1] // rows.shape[3]
     arrays = (rows.detach().numpy(), _by_axis(bends, taps))
     out = columns.view(len(columns), taps, -1).numpy()
-    in_slabs(gather, count, *arrays, period, first, out)
+    gather(0, count, *arrays, period, first, out)
 
 
 def _scatter(
@@ -143,7 +143,7 @@ def _scatter(
     lowest, beyond = max(first - taps // 2, 0), min(first + count + taps // 2, len(rows))
     gradients = columns.view(len(columns), taps, -1).numpy()
     results = (to_rows.numpy(), _by_axis(to_bends, taps))
-    in_slabs(scatter, beyond - lowest, *arrays, period, first, gradients, lowest, *results)
+    scatter(0, beyond - lowest, *arrays, period, first, gradients, lowest, *results)
 
 
 def _by_axis(bends: Tensor, taps: int) -> np.ndarray:

@@ -32,15 +32,17 @@ def in_slabs(kernel: Callable[..., None], length: int, *arguments: Any) -> None:
     The kernel may read everywhere and writes only between ``start`` and ``stop``, so the result
     does not depend on the number of threads (as many as torch may use).
     """
-    workers = min(torch.get_num_threads(), length)
-    if workers <= 1:
+    workers = max(min(torch.get_num_threads(), length), 1)
+    edges = [length * i // workers for i in range(workers + 1)]
+    # The caller takes the first slab: nothing is started for it, and its core does not wait.
+    if workers == 1:
         kernel(0, length, *arguments)
         return
-    edges = [length * i // workers for i in range(workers + 1)]
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(workers - 1) as pool:
         jobs = [
             pool.submit(kernel, start, stop, *arguments)
-            for start, stop in itertools.pairwise(edges)
+            for start, stop in itertools.pairwise(edges[1:])
         ]
+        kernel(0, edges[1], *arguments)
         for job in jobs:
             job.result()
