@@ -62,30 +62,30 @@ def spacing(value: Sequence[float] | None, ndim: int) -> tuple[float, ...]:
 
 def finite(name: str, array: torch.Tensor | np.ndarray) -> None:
     """Raise ValueError when a value is NaN or infinite."""
-    ok = torch.isfinite(_tensor(array))
+    ok = np.isfinite(array) if isinstance(array, np.ndarray) else torch.isfinite(array)
     if not ok.all():
+        total = array.size if isinstance(array, np.ndarray) else array.numel()
         raise ValueError(
             f"{name} must be finite, got {int((~ok).sum())} NaN or infinite values of "
-            f"{ok.numel()}; look for a diverged training or a division by zero"
+            f"{total}; look for a diverged training or a division by zero"
         )
 
 
 def integer_classes(name: str, label: torch.Tensor | np.ndarray, classes: int) -> None:
     """Raise ValueError unless labels are integers in [0, classes)."""
-    labels = _tensor(label)
-    if labels.is_floating_point() or labels.is_complex():
+    whole = (
+        label.dtype.kind in "biu"
+        if isinstance(label, np.ndarray)
+        else not (label.is_floating_point() or label.is_complex())
+    )
+    if not whole:
         raise ValueError(
-            f"{name} must hold integer classes, got {labels.dtype}; round and cast first"
+            f"{name} must hold integer classes, got {label.dtype}; round and cast first"
         )
-    if labels.numel():
-        low, high = int(labels.min()), int(labels.max())
+    if 0 not in label.shape:
+        low, high = int(label.min()), int(label.max())
         if low < 0 or high >= classes:
             raise ValueError(
                 f"{name} must lie in 0..{classes - 1}, got {low}..{high}; "
                 "relabel, or give the network one output channel per class"
             )
-
-
-def _tensor(array: torch.Tensor | np.ndarray) -> torch.Tensor:
-    """A view of an array; a copy where torch cannot have one (flipped arrays)."""
-    return torch.as_tensor(np.ascontiguousarray(array) if isinstance(array, np.ndarray) else array)

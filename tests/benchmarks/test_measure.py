@@ -81,6 +81,14 @@ def test_rows_measured_again_replace_only_themselves(tmp_path, monkeypatch):
         runner.run("none", root=tmp_path)
 
 
+def test_rows_of_two_machines_do_not_mix(tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "rows", lambda only: iter([("topology", example())]))
+    runner.run(root=tmp_path)
+    monkeypatch.setattr(runner, "device_name", lambda device: "another machine")
+    with pytest.raises(ValueError, match="expected the machine of the stored table"):
+        runner.run("sum", root=tmp_path)
+
+
 def test_the_page_shows_targets_ratios_and_notes(tmp_path, monkeypatch):
     row = example(note="a remark", time_target=0.001)
     monkeypatch.setattr(runner, "rows", lambda only: iter([("topology", row)]))
@@ -90,5 +98,5 @@ def test_the_page_shows_targets_ratios_and_notes(tmp_path, monkeypatch):
     page = benchmarks_page.benchmark_tables()
     assert "missed" in page
     assert "reached" in page
-    assert "a remark" in page
+    assert "A remark" in page
     assert record["device"] in page

@@ -224,11 +224,14 @@ def test_a_label_of_several_structure_files(toy, tmp_path):
     manifest = read_manifest(tmp_path / "manifests" / "toy.toml")
     mask = np.zeros((3, 4, 5), np.uint8)
     mask[1, 1, :3] = 255
-    left = nifti(tmp_path / "l.nii.gz", mask)
+    left = nifti(tmp_path / "l.nii.gz", mask // 100)  # 2: any value but 0 is inside
     right = nifti(tmp_path / "r.nii.gz", np.roll(mask, 2, axis=2))
     image = nifti(tmp_path / "i.nii.gz", mask)
     given = {"image": image, "label/left": left, "label/right": right}
     assert read_case(manifest, "a", given).label[1, 1].tolist() == [1, 1, 2, 2, 2]
+    coarse = nifti(tmp_path / "c.nii.gz", mask, spacing=(0.5, 0.6, 2.5))
+    with pytest.raises(ReadError, match=r"c\.nii\.gz: expected the image's spacing"):
+        read_case(manifest, "a", {**given, "label/right": coarse})
     small = nifti(tmp_path / "s.nii.gz", mask[:2])
     with pytest.raises(ReadError, match=r"s\.nii\.gz: expected the grid"):
         read_case(manifest, "a", {**given, "label/right": small})

@@ -105,3 +105,8 @@ def test_flat_pixels_become_square():
     assert np.array_equal(square_pixels(mask, (2.0, 1.0)), np.repeat(mask, 2, axis=0))
     assert np.array_equal(square_pixels(mask, (1.0, 1.0)), mask)
     assert square_pixels(mask, (0.7, 1.0)).shape == (3, 6)
+
+
+def test_undefined_cases_do_not_disturb_the_order_of_the_dots():
+    with_gap = dot_plot(["a", "b", "c"], [3.0, math.nan, 1.0], mean=2.0, interval=(1.0, 3.0))
+    assert with_gap == dot_plot(["a", "c"], [3.0, 1.0], mean=2.0, interval=(1.0, 3.0))

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from tubekit.phantoms import KnownSolid, known_solids, solids
-from tubekit.phantoms.solids import ball, torus
+from tubekit.phantoms import KnownSolid, known_solids
+from tubekit.phantoms.solids import ball, figure_eight_knot, hopf_link, torus, trefoil
+from tubekit.phantoms.solids import mesh as solid_mesh
 
 __all__ = [
     "annulus",
@@ -11,10 +12,14 @@ __all__ = [
     "bar",
     "cheese",
     "double_torus",
+    "figure_eight_knot",
     "hollow_sphere",
+    "hopf_link",
     "known_3d",
     "mesh",
+    "solid_mesh",
     "torus",
+    "trefoil",
 ]
 
 
@@ -28,7 +33,7 @@ def annulus() -> np.ndarray:
 
 def mesh(rows: int, columns: int, thickness: int = 3, hole: int = 4) -> np.ndarray:
     """One slice of bars around square holes: b_1 = rows x columns."""
-    return solids.mesh(rows, columns, thickness, hole)[0]
+    return solid_mesh(rows, columns, thickness, hole)[0]
 
 
 def double_torus() -> np.ndarray:

@@ -195,3 +195,15 @@ def test_nearest_distances_use_threads_without_a_difference(rng):
         assert np.array_equal(nearest_distances(points, others), alone)
     finally:
         torch.set_num_threads(before)
+
+
+def backwards(array: np.ndarray) -> np.ndarray:
+    """The same values, stored from the far corner."""
+    return array[::-1, :, ::-1].copy()[::-1, :, ::-1]
+
+
+@pytest.mark.parametrize("turned", [np.asfortranarray, backwards])
+def test_nearest_distances_do_not_depend_on_the_order_in_memory(rng, turned):
+    points, others = rng.random((2, 6, 7, 8)) < 0.05
+    expected = nearest_distances(points, others)
+    assert np.array_equal(nearest_distances(turned(points), turned(others)), expected)

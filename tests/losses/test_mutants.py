@@ -274,7 +274,8 @@ def test_half_precision_sums_are_caught(monkeypatch):
 def test_a_detached_prediction_is_caught(monkeypatch, name: str):
     """A loss that forgets the graph has a value and no gradient."""
     probs = module("base").foreground_probs
-    monkeypatch.setattr(module("base"), "foreground_probs", lambda logits: probs(logits).detach())
+    for place in ("base", "skeleton_recall"):
+        monkeypatch.setattr(module(place), "foreground_probs", lambda x: probs(x).detach())
     check = contract_of(contract.test_gradient_is_alive_in_every_channel, name, 2, 2)
     with pytest.raises(RuntimeError, match="does not require grad"):
         check()

@@ -61,3 +61,13 @@ def test_errors():
         metrics.evaluate_case(pred, target.astype(float), classes=4)
     with pytest.raises(ValueError, match="expected equal shapes"):
         metrics.evaluate_case(pred, target.T, classes=4)
+
+
+@pytest.mark.parametrize("kind", ["u1", "u2", "<u4", ">i2", ">u2", "i8"])
+def test_every_integer_type_of_a_file_is_a_label(kind):
+    pred, target = labels()
+    expected = metrics.evaluate_case(pred, target, metrics=TWO, classes=4)
+    found = metrics.evaluate_case(pred.astype(kind), target.astype(kind), metrics=TWO, classes=4)
+    assert found == pytest.approx(expected, nan_ok=True)
+    mirrored = metrics.evaluate_case(pred[::-1], target[::-1], metrics=TWO, classes=4)
+    assert mirrored == pytest.approx(expected, nan_ok=True)

@@ -40,6 +40,7 @@ def test_only_valid_voxels_count(rng):
     valid[2:5] = True
     inside = roc_curve(scores[2:5], target[2:5])
     assert roc_curve(scores, target, valid=valid).area == inside.area
+    assert roc_curve(scores, target, valid=valid.astype(np.uint8)).area == inside.area
 
 
 def test_bad_input_is_named():

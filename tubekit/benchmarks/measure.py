@@ -73,16 +73,16 @@ class Measurement:
 
 
 def measure(row: Row) -> Measurement:
-    """Run both sides once for memory and result, then in turn for time.
+    """Run both sides for their results, for memory, then in turn for time.
 
-    In turn, so that a slow spell of the machine falls on both. The first call of each also
-    compiles and warms up; it is not timed.
+    In turn, so that a slow spell of the machine falls on both.
     """
-    row.ours()  # compiled code and caches must not count as working memory
-    ours, megabytes = peak_memory(row.ours)
-    theirs, peer_megabytes = peak_memory(row.peer_run)
-    difference = row.difference(ours, theirs)
-    del ours, theirs
+    difference = row.difference(row.ours(), row.peer_run())
+    # Those first calls compiled, imported and filled caches, which is no working memory. Of two
+    # more the smaller counts: what else the process happens to hold only adds.
+    megabytes, peer_megabytes = (
+        min(peak_memory(run)[1] for _ in range(2)) for run in (row.ours, row.peer_run)
+    )
     times: dict[str, list[float]] = {"ours": [], "peer": []}
     began = time.perf_counter()
     while len(times["ours"]) < row.repeats or (

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tubekit.benchmarks.measure import Measurement, Row, measure
 from tubekit.experiments.cost import read_costs, write_costs
+from tubekit.experiments.environment import commit, device_name, now
 from tubekit.experiments.record import RESULTS
 
 RECORD = "instruments__cpu"
@@ -43,17 +44,29 @@ def run(
     """Measure row by row and store each as soon as it is known.
 
     Rows measured before and not asked for now stay in the record, so that one instrument can be
-    measured again alone; every row carries the time it was taken.
+    measured again alone; every row carries the commit and the time it was taken at.
+
+    Raises:
+        ValueError: no row is meant, or the record was made on another machine.
     """
     known = {}
     if (root / "costs" / f"{record}.json").is_file():
-        known = {(r["instrument"], r["peer"]): r for r in read_costs(record, root)["rows"]}
+        stored = read_costs(record, root)
+        if only and stored["device"] != device_name("cpu"):
+            raise ValueError(
+                f"expected the machine of the stored table, {stored['device']}, got "
+                f"{device_name('cpu')}; measure all rows, without --only, or set --threads"
+            )
+        if only:
+            known = {(r["instrument"], r["peer"]): r for r in stored["rows"]}
     path = None
     for subject, row in rows(only):
         measured = measure(row)
         report(measured)
         known[measured.instrument, measured.peer] = {
             "subject": subject,
+            "commit": commit(),
+            "finished": now(),
             **dataclasses.asdict(measured),
         }
         path = write_costs(record, in_order(list(known.values())), "cpu", root)

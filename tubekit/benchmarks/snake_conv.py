@@ -39,19 +39,18 @@ def rows() -> Iterator[Row]:
         yield Row(
             instrument=f"snake convolution forward and backward, {TAPS} taps along axis {axis}, "
             f"{batch} x {channels} channels, {sides}",
-            peer="torch convolution of 3 voxels per axis",
+            peer="plain convolution of 3 voxels per axis, same channels",
             ours=functools.partial(output_and_gradients, snake, list(snake.parameters()), features),
             peer_run=functools.partial(
                 output_and_gradients, plain, list(plain.parameters()), features
             ),
             difference=functools.partial(_from_tap_by_tap, snake, features),
-            equality="largest difference of output and gradients from the tap by tap form in "
-            "float64, relative to the largest entry",
+            equality="largest difference of output and gradients from the same snake tap by "
+            "tap in float64, relative to the largest entry",
             tolerance=1e-4,
             time_target=target,
             repeats=5,
-            note="The peer is another layer, of the same channels; equality is with the tensor "
-            "form of the same snake. The convolution that predicts the offsets takes "
+            note=f"{batch}×{channels} channels, {sides}: predicting the offsets takes "
             f"{offset_share(snake, features):.0%} of the time, sampling and its transpose most "
             "of the rest.",
         )

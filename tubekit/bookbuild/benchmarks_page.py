@@ -1,7 +1,7 @@
 """The stored benchmark as tables, for the hand-written page around them to include."""
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tubekit.benchmarks.run import RECORD, SUBJECTS
@@ -23,7 +23,9 @@ HEADER = (
     "Instrument",
     "Compared with",
     "Time",
+    "asked",
     "Memory",
+    "asked",
     "Seconds",
     "Working memory",
     "Same result?",
@@ -36,12 +38,12 @@ def benchmark_tables() -> str:
     parts = []
     for subject in SUBJECTS:
         mine = [row for row in record["rows"] if row["subject"] == subject]
-        if not mine:
-            continue
-        cells = [_cells(row) for row in mine]
-        title = TITLES[subject]
-        notes = "\n".join(f"- *{row['instrument']}*: {row['note']}" for row in mine if row["note"])
-        parts.append(f"## {title}\n\n{table(HEADER, cells, title)}\n\n{notes}\n")
+        if mine:
+            parts += [f"## {TITLES[subject]}\n", table(HEADER, map(_cells, mine), TITLES[subject])]
+            compared = _once(row["equality"] for row in mine)
+            parts.append(f"\nCompared for equality: {'; '.join(compared)}.\n")
+            parts += [f"- {note}" for note in _once(row["note"] for row in mine)]
+            parts.append("")
     versions = ", ".join(f"{name} {found}" for name, found in record["versions"].items())
     parts.append(
         f"Measured on {record['device']}; last row {record['finished'][:10]}, "
@@ -50,30 +52,38 @@ def benchmark_tables() -> str:
     return "\n".join(parts)
 
 
+def _once(texts: Iterable[str]) -> list[str]:
+    """Without empty texts and repetitions, ready for a sentence of their own."""
+    return [text[:1].upper() + text[1:] for text in dict.fromkeys(texts) if text]
+
+
 def _cells(row: Mapping[str, Any]) -> Sequence[str]:
-    time = _ratio(row["seconds"], row["peer_seconds"], row["time_target"])
-    memory = _ratio(row["megabytes"], row["peer_megabytes"], row["memory_target"])
     same = "equal" if row["equal"] else "different"
     return [
-        html.escape(row["instrument"]),
+        html.escape(row["instrument"].replace(" x ", "\N{MULTIPLICATION SIGN}")),
         html.escape(row["peer"]),
-        time,
-        memory,
+        *_ratio(row["seconds"], row["peer_seconds"], row["time_target"]),
+        *_ratio(row["megabytes"], row["peer_megabytes"], row["memory_target"]),
         f"{_seconds(row['seconds'])} / {_seconds(row['peer_seconds'])}",
         f"{row['megabytes']:,.0f} / {row['peer_megabytes']:,.0f} MB",
-        f"{same} ({html.escape(row['equality'])}: {row['difference']:.2g})",
+        f"{same} ({row['difference']:.2g})",
     ]
 
 
-def _ratio(ours: float, peer: float, target: float | None) -> str:
-    """The ratio, and in words whether it is what was asked for."""
+def _ratio(ours: float, peer: float, target: float | None) -> tuple[str, str]:
+    """The ratio with a sign and a word for whether it is what was asked for, and what was."""
     if not peer:
-        return "–"
+        return "–", ""
     ratio = ours / peer
     if target is None:
-        return f"{ratio:.3g}"
+        return _share(ratio), ""
     sign, word = ("✓", "reached") if ratio <= target else ("✗", "missed")
-    return f'{ratio:.3g} <span aria-hidden="true">{sign}</span> {target:.3g} {word}'
+    return f'{_share(ratio)} <span role="img" aria-label="{word}">{sign}</span>', _share(target)
+
+
+def _share(ratio: float) -> str:
+    """Small ratios as a fraction: 1/18 says more than 0.0556."""
+    return f"1/{1 / ratio:,.0f}" if ratio < 0.35 else f"{ratio:.3g}"
 
 
 def _seconds(value: float) -> str:

@@ -118,20 +118,17 @@ def read_case(manifest: Manifest, case_id: str, files: Mapping[Role, Path] | Non
     if "label" in files:
         label, label_spacing = read_label(files["label"], manifest.labels, dimensions=ndim)
         _same_grid(files["image"], files["label"], grid, label.shape)
-        if label_spacing is not None and not np.allclose(label_spacing, spacing, rtol=1e-3):
-            raise ReadError(
-                f"{files['label']}: expected the image's spacing {spacing}, got {label_spacing}; "
-                "check that image and label belong together"
-            )
+        _same_spacing(files["label"], spacing, label_spacing)
     elif manifest.labels.parts:
         label = np.zeros(grid, np.uint8)
         for part, name in manifest.labels.parts.items():
             path = files[PART + part]
-            mask = _read_mask(path, ndim)
-            _same_grid(files["image"], path, grid, mask.shape)
-            label[mask] = manifest.labels.names.index(name)
+            drawn, part_spacing = _read(path)
+            _same_grid(files["image"], path, grid, drawn.shape)
+            _same_spacing(path, spacing, part_spacing)
+            label[drawn != 0] = manifest.labels.names.index(name)
     if "valid" in files:
-        valid = _read_mask(files["valid"], ndim)
+        valid = _read_valid(files["valid"], ndim)
         _same_grid(files["image"], files["valid"], grid, valid.shape)
     return Case(case_id, image, label, spacing, valid)
 
@@ -161,7 +158,7 @@ def _classes(
     )
 
 
-def _read_mask(path: Path, dimensions: int) -> Bool[np.ndarray, "*s"]:
+def _read_valid(path: Path, dimensions: int) -> Bool[np.ndarray, "*s"]:
     array, _ = _read(path)
     if array.ndim == dimensions + 1:
         array = array[..., 0]
@@ -185,4 +182,12 @@ def _same_grid(image: Path, other: Path, grid: tuple[int, ...], got: tuple[int, 
         raise ReadError(
             f"{other}: expected the grid {grid} of {image.name}, got {got}; check that both files "
             "belong to one case"
+        )
+
+
+def _same_spacing(path: Path, expected: Spacing, found: Spacing | None) -> None:
+    if found is not None and not np.allclose(found, expected, rtol=1e-3):
+        raise ReadError(
+            f"{path}: expected the image's spacing {expected}, got {found}; "
+            "check that image and label belong together"
         )

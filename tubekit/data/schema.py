@@ -117,7 +117,7 @@ class CaseEntry(Strict):
 
     id: Identifier
     group: str
-    part: str = ""
+    part: Annotated[str, AfterValidator(lambda part: part and _relative(part))] = ""
     image: FileFacts = FileFacts()
     label: FileFacts = FileFacts()
     valid: FileFacts = FileFacts()

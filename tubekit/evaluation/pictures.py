@@ -31,7 +31,7 @@ def dot_plot(
     Returns:
         SVG that takes its colours from the page.
     """
-    shown = [(v, n) for v, n in sorted(zip(values, names, strict=True)) if math.isfinite(v)]
+    shown = sorted((v, n) for v, n in zip(values, names, strict=True) if math.isfinite(v))
     if not shown:
         return ""
     low, high = shown[0][0], shown[-1][0]

@@ -109,7 +109,12 @@ def _in_processes(
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(jobs, context, initializer=torch.set_num_threads, initargs=(1,))
     try:
-        waiting = {pool.submit(one, pair, options, folder): pair for pair in pairs}
+        waiting = {}
+        for pair in pairs:
+            try:
+                waiting[pool.submit(one, pair, options, folder)] = pair
+            except BrokenProcessPool:  # a process has died already
+                yield pair, None
         for future in as_completed(waiting):
             try:
                 yield waiting[future], future.result()

@@ -183,6 +183,8 @@ def _with_plane_axis(per_axis: Sequence[Any], middle: Any) -> tuple[Any, ...]:
 
 
 def _positive(sigmas_mm: Iterable[float]) -> tuple[float, ...]:
+    if not isinstance(sigmas_mm, Iterable):
+        raise ValueError(f"sigmas_mm must be a list of scales, got {sigmas_mm}; write [1.0]")
     sigmas = tuple(float(s) for s in sigmas_mm)
     if not sigmas or not all(math.isfinite(s) and s > 0 for s in sigmas):
         raise ValueError(

@@ -127,7 +127,8 @@ def nearest_distances(
     size = np.array(_check.spacing(spacing, points.ndim))
     offsets, lengths = _ball(tuple(size.tolist()), points.shape)
     margin = np.abs(offsets).max(axis=0)
-    field = np.pad(others, [(n, n) for n in margin])
+    # In C order, so that strides and the flat array agree.
+    field = np.ascontiguousarray(np.pad(others, [(n, n) for n in margin]))
     strides = np.array(field.strides)  # a bool has one byte: strides count voxels
     at = _places(points)
     found = np.full(len(at), np.inf)

@@ -44,8 +44,8 @@ def frangi(
         alpha: > 0, 3-D only; the larger, the more plates are suppressed.
         beta: > 0; the smaller, the more balls are suppressed.
         gamma: > 0, strength at which a structure counts, in grey values (grey values per mm² with
-            ``normalise=False``). ``None``: half of the largest strength at each scale, as in the
-            paper; scikit-image carries that of the first scale to all others.
+            ``normalise=False``). ``None``: half of the largest strength at each scale (the
+            paper leaves open of which); scikit-image carries that of the first scale to all others.
         bright: tubes are brighter than what surrounds them.
         mask: the organ. The response outside is 0, the largest strength is sought inside.
         normalise: multiply by sigma²; matters only for a given ``gamma``. scikit-image does not.

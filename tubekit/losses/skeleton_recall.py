@@ -4,7 +4,12 @@ from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 
 from tubekit import _check
-from tubekit.losses.base import SegmentationLoss, foreground_masks, nonnegative
+from tubekit.losses.base import (
+    SegmentationLoss,
+    foreground_masks,
+    foreground_probs,
+    nonnegative,
+)
 from tubekit.losses.recall import REDUCTIONS, mean_over_present, soft_recall
 
 
@@ -82,14 +87,23 @@ class SkeletonRecallLoss(SegmentationLoss):
         **maps: Tensor,
     ) -> Float[Tensor, ""]:
         name = self.needs[0]
+        if maps[name].shape[1] != 1:
+            raise ValueError(
+                f"{name} must have one channel of class indices, got {maps[name].shape[1]}; "
+                "pass the map that tubed_skeleton makes"
+            )
         tube = maps[name] if valid is None else maps[name] * valid
         # Outside every tube nothing enters the ratio, so not even the softmax is taken there.
-        near = (tube != 0).any(0)[0]
-        return super().from_logits(logits[..., near], target[..., near], **{name: tube[..., near]})
+        near = (tube != 0).any(0).flatten().nonzero().squeeze(1)
+        probs = foreground_probs(logits.flatten(2).index_select(2, near))
+        return self._of(probs, tube.flatten(2).index_select(2, near))
 
     def from_probs(
         self, probs: Float[Tensor, "b k *s"], masks: Float[Tensor, "b k *s"], **maps: Tensor
     ) -> Float[Tensor, ""]:
-        tube_masks = foreground_masks(maps[self.needs[0]], probs)
+        return self._of(probs, maps[self.needs[0]])
+
+    def _of(self, probs: Float[Tensor, "b k *s"], tube: Integer[Tensor, "b 1 *s"]) -> Tensor:
+        tube_masks = foreground_masks(tube, probs)
         recall = skeleton_recall(probs, tube_masks, smooth=self.smooth, reduction=self.reduction)
         return -recall.mean() if self.as_released else -mean_over_present(recall, tube_masks)

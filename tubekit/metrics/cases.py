@@ -72,6 +72,8 @@ def over_classes(
     measure: Callable[[np.ndarray, np.ndarray], dict[str, float]],
 ) -> dict[str, float]:
     """Values of all foreground and, with more than one class, of each class and their mean."""
+    if classes < 1:
+        raise ValueError(f"classes must be 1 or more, got {classes}; count the foreground classes")
     union = measure(pred > 0, target > 0)
     if classes == 1:
         return union

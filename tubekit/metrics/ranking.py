@@ -52,6 +52,7 @@ def roc_curve(
     mask = _check.binary("target", target)
     _check.same_shape(scores=scores, target=mask)
     if valid is not None:
+        valid = _check.binary("valid", valid)
         _check.same_shape(scores=scores, valid=valid)
         scores, mask = scores[valid], mask[valid]
     _check.finite("scores", scores)

@@ -119,8 +119,6 @@ def case_report(
     if classes == 1:
         pred, target, steps = mask_pair(pred, target, spacing)
     else:
-        # A mirrored view is no tensor, and the check of classes takes tensors.
-        pred, target = np.ascontiguousarray(pred), np.ascontiguousarray(target)
         for name, labels in (("pred", pred), ("target", target)):
             _check.integer_classes(name, labels, classes + 1)
             _check.dimensions(name, labels, (2, 3))

@@ -1,7 +1,7 @@
 """Loops of the soft skeleton, plane by plane on a volume (z, y, x) of finite values.
 
-Every loop reads where it likes and writes planes ``start`` to ``stop`` only. An image is passed
-as a volume whose middle axis has one voxel, so that its rows are the planes.
+Every loop reads where it likes and writes planes ``start`` to ``stop`` only. An image is a volume
+of one plane.
 """
 
 import numpy as np
