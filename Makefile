@@ -21,7 +21,7 @@ help:
 	@echo "make results  [PROFILE=laptop] run every training recipe that has no record yet"
 	@echo "make bench    [ONLY=vesselness] measure every instrument against its peer"
 	@echo "make nnunet   test the losses inside nnU-Net v2, in an environment of its own"
-	@echo "make clean    remove the pages and the cached runs"
+	@echo "make clean    remove the pages, the cached runs and the compiled loops"
 
 book: $(STAMP)
 	$(BIN)/tubekit book $(BOOK_OPTIONS)
@@ -56,6 +56,7 @@ nnunet: $(NNUNET_STAMP)
 
 clean:
 	rm -rf _build .cache/book
+	find tubekit -name "*.nb[ic]" -delete
 
 ifdef OFFLINE
 # Installs nothing: an environment from an earlier `make book` must be here.
