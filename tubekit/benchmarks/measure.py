@@ -5,7 +5,7 @@ import ctypes
 import dataclasses
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import psutil
 
 MEGABYTE = 1e6
 ENOUGH_SECONDS, MOST_REPEATS = 4.0, 100
+M_MMAP_THRESHOLD = -3  # of mallopt, from malloc.h
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,12 +125,12 @@ def peak_memory(call: Callable[[], Any]) -> tuple[Any, float]:
     is sampled, so short peaks count too. Elsewhere the growth after the call is all there is.
     """
     gc.collect()
-    _return_free_memory()
-    with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
-    before = psutil.Process().memory_info().rss
-    result = call()
-    return result, max(_high_water() - before, 0) / MEGABYTE
+    with _blocks_returned_at_once():
+        with contextlib.suppress(OSError):
+            Path("/proc/self/clear_refs").write_text("5")
+        before = psutil.Process().memory_info().rss
+        result = call()
+        return result, max(_high_water() - before, 0) / MEGABYTE
 
 
 def _high_water() -> int:
@@ -141,7 +142,21 @@ def _high_water() -> int:
     return int(psutil.Process().memory_info().rss)
 
 
-def _return_free_memory() -> None:
-    """Hand freed blocks back to the system, else the next call reuses them unseen."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
+@contextlib.contextmanager
+def _blocks_returned_at_once() -> Iterator[None]:
+    """Let the C library hand every large block back to the system as soon as it is freed.
+
+    Usually it keeps some for later, so that the same call grows the process by another amount
+    each time. Without effect where the library has no such setting.
+    """
+    library = ctypes.CDLL(None)
+    try:
+        library.malloc_trim(0)
+        library.mallopt(M_MMAP_THRESHOLD, 2**17)
+    except AttributeError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        library.mallopt(M_MMAP_THRESHOLD, 2**25)  # where the library itself arrives in time
