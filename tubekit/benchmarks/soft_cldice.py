@@ -97,7 +97,7 @@ def _row(instrument: str, peer: str, ours: Loss, theirs: Loss, classes: int, sid
         tolerance=1e-5,
         time_target=1 / 10,
         memory_target=1 / 10,
-        repeats=1,
+        repeats=3,
         note="From logits to their gradient, sigmoid or softmax and one-hot masks included.",
     )
 
