@@ -23,9 +23,7 @@ HEADER = (
     "Instrument",
     "Compared with",
     "Time",
-    "asked",
     "Memory",
-    "asked",
     "Seconds",
     "Working memory",
     "Same result?",
@@ -62,23 +60,24 @@ def _cells(row: Mapping[str, Any]) -> Sequence[str]:
     return [
         html.escape(row["instrument"].replace(" x ", "\N{MULTIPLICATION SIGN}")),
         html.escape(row["peer"]),
-        *_ratio(row["seconds"], row["peer_seconds"], row["time_target"]),
-        *_ratio(row["megabytes"], row["peer_megabytes"], row["memory_target"]),
+        _ratio(row["seconds"], row["peer_seconds"], row["time_target"]),
+        _ratio(row["megabytes"], row["peer_megabytes"], row["memory_target"]),
         f"{_seconds(row['seconds'])} / {_seconds(row['peer_seconds'])}",
         f"{row['megabytes']:,.0f} / {row['peer_megabytes']:,.0f} MB",
         f"{same} ({row['difference']:.2g})",
     ]
 
 
-def _ratio(ours: float, peer: float, target: float | None) -> tuple[str, str]:
-    """The ratio with a sign and a word for whether it is what was asked for, and what was."""
+def _ratio(ours: float, peer: float, target: float | None) -> str:
+    """The ratio, what was asked for, and a sign and a word for whether it is reached."""
     if not peer:
-        return "–", ""
+        return "–"
     ratio = ours / peer
     if target is None:
-        return _share(ratio), ""
+        return _share(ratio)
     sign, word = ("✓", "reached") if ratio <= target else ("✗", "missed")
-    return f'{_share(ratio)} <span role="img" aria-label="{word}">{sign}</span>', _share(target)
+    mark = f'<span role="img" aria-label="{word}">{sign}</span>'
+    return f"{_share(ratio)} {mark} (asked: {_share(target)})"
 
 
 def _share(ratio: float) -> str:
