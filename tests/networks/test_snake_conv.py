@@ -430,34 +430,34 @@ def test_bad_arguments():
 gather, scatter = sampling.gather, sampling.scatter
 
 
-def clamped(start, stop, features, curve, *rest):
+def clamped(count, features, curve, *rest):
     """Taps beyond the border see the border."""
     height = features.shape[1]
     at = np.arange(height).reshape(1, -1, 1, 1)
     bent = curve.copy()
     bent[:, :, :, 0] = np.clip(curve[:, :, :, 0] + at, 0, height - 1) - at
-    gather(start, stop, features, bent, *rest)
+    gather(count, features, bent, *rest)
 
 
-def mirrored(start, stop, features, curve, *rest):
-    gather(start, stop, features, -curve, *rest)
+def mirrored(count, features, curve, *rest):
+    gather(count, features, -curve, *rest)
 
 
-def taps_reversed(start, stop, features, curve, period, first, columns):
-    gather(start, stop, features, curve[..., ::-1].copy(), period, first, columns)
+def taps_reversed(count, features, curve, period, first, columns):
+    gather(count, features, curve[..., ::-1].copy(), period, first, columns)
 
 
-def axes_exchanged(start, stop, features, curve, *rest):
-    gather(start, stop, features, curve[:, :, :, ::-1].copy(), *rest)
+def axes_exchanged(count, features, curve, *rest):
+    gather(count, features, curve[:, :, :, ::-1].copy(), *rest)
 
 
-def samples_joined(start, stop, features, curve, period, *rest):
+def samples_joined(count, features, curve, period, *rest):
     """Rows of one sample run on into the next."""
-    gather(start, stop, features, curve, len(features), *rest)
+    gather(count, features, curve, len(features), *rest)
 
 
-def rounded(start, stop, features, curve, *rest):
-    gather(start, stop, features, np.round(curve), *rest)
+def rounded(count, features, curve, *rest):
+    gather(count, features, np.round(curve), *rest)
 
 
 def slope_negated(*arguments):

@@ -2,7 +2,7 @@
 
 import gzip
 import io
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
 import imageio.v3 as iio
@@ -24,6 +24,22 @@ class Stored(NamedTuple):
 
     array: np.ndarray[Any, Any]
     spacing: Spacing | None
+
+
+def read_stored(path: Path) -> Stored:
+    """Read and decode one file.
+
+    Raises:
+        ReadError: cannot be read, or as ``decode``.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ReadError(
+            f"{path}: expected a readable file, got {error.strerror or error}; check the path, "
+            "and for a data set of the book run 'tubekit data verify'"
+        ) from error
+    return decode(data, path)
 
 
 def decode(data: bytes, name: str | PurePath) -> Stored:

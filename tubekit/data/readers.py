@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float32, Integer, Shaped, UInt8
 
-from tubekit.data.decode import ReadError, Stored, decode
+from tubekit.data.decode import ReadError, read_stored
 from tubekit.data.fetch import resolve
 from tubekit.data.manifest import Manifest
 from tubekit.data.pooling import pool_label
@@ -30,7 +30,7 @@ def read_image(
     Raises:
         ReadError: truncated, corrupt, another number of axes, or not finite.
     """
-    array, spacing = _read(path)
+    array, spacing = read_stored(path)
     if dimensions is None:
         # The last axis of a colour photograph is short; a stack of four slices is unheard of.
         flat = spacing is None and (array.ndim == 2 or array.shape[-1] <= 4)
@@ -73,7 +73,7 @@ def read_label(
     Raises:
         ReadError: damaged, not a map, or a value that stands for no class.
     """
-    array, spacing = _read(path)
+    array, spacing = read_stored(path)
     if array.ndim == dimensions + 1 and (array == array[..., :1]).all():
         array = array[..., 0]  # grey masks stored as RGB
     if array.ndim != dimensions:
@@ -123,7 +123,7 @@ def read_case(manifest: Manifest, case_id: str, files: Mapping[Role, Path] | Non
         label = np.zeros(grid, np.uint8)
         for part, name in manifest.labels.parts.items():
             path = files[PART + part]
-            drawn, part_spacing = _read(path)
+            drawn, part_spacing = read_stored(path)
             _same_grid(files["image"], path, grid, drawn.shape)
             _same_spacing(path, spacing, part_spacing)
             label[drawn != 0] = manifest.labels.names.index(name)
@@ -159,22 +159,11 @@ def _classes(
 
 
 def _read_valid(path: Path, dimensions: int) -> Bool[np.ndarray, "*s"]:
-    array, _ = _read(path)
+    array, _ = read_stored(path)
     if array.ndim == dimensions + 1:
         array = array[..., 0]
     # Masks are stored as 0/1 or 0/255.
     return array > (127 if array.max(initial=0) > 1 else 0)
-
-
-def _read(path: Path) -> Stored:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ReadError(
-            f"{path}: expected a readable file, got {error.strerror or error}; run "
-            "'tubekit data verify'"
-        ) from error
-    return decode(data, path)
 
 
 def _same_grid(image: Path, other: Path, grid: tuple[int, ...], got: tuple[int, ...]) -> None:

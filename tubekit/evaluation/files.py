@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Integer
 
 from tubekit import _check
-from tubekit.data.decode import ReadError, Stored, decode
+from tubekit.data.decode import ReadError, Stored, read_stored
 from tubekit.metrics.surface import check_tolerance
 from tubekit.types import Spacing
 
@@ -104,7 +104,7 @@ def read_pair(pair: Pair, options: Options) -> ReadPair:
         ReadError: a damaged file, values that are no classes, or files on different grids.
         ValueError: a spacing that does not fit the number of axes.
     """
-    stored = [_decode(path) for path in (pair.pred, pair.label)]
+    stored = [read_stored(path) for path in (pair.pred, pair.label)]
     pred, label = (
         _classes(path, values, options.classes)
         for path, values in zip((pair.pred, pair.label), stored, strict=True)
@@ -135,16 +135,6 @@ def _named(folder: Path) -> dict[str, list[Path]]:
         if suffix and path.is_file() and not path.name.startswith("."):
             files.setdefault(path.name[: -len(suffix)], []).append(path)
     return files
-
-
-def _decode(path: Path) -> Stored:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ReadError(
-            f"{path}: expected a readable file, got {error.strerror or error}; check it"
-        ) from error
-    return decode(data, path)
 
 
 def _classes(path: Path, stored: Stored, classes: int) -> Integer[np.ndarray, "*s"]:

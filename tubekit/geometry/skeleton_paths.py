@@ -62,13 +62,13 @@ def walks(
 ) -> list[Walk]:
     """Follow every path once: its voxels, and the nodes at its ends (None when it is closed)."""
     beside = [row.tolist() for row in np.split(touch.indices, touch.indptr[1:-1])]
-    todo = dict.fromkeys(np.flatnonzero(~crowded).tolist())  # in order, fast to remove from
+    unwalked = dict.fromkeys(np.flatnonzero(~crowded).tolist())  # in order, fast to remove from
 
     def walk(before: int, start: int) -> list[int]:
         """On from ``start``, which was entered from ``before``, to a node or back to the start."""
         path, voxel = [start], start
         while True:
-            todo.pop(voxel, None)
+            unwalked.pop(voxel, None)
             ahead = [other for other in beside[voxel] if other != before]
             if not ahead:
                 return path
@@ -82,20 +82,20 @@ def walks(
                 return path
             path.append(voxel)
             if node[voxel] >= 0:
-                todo.pop(voxel, None)
+                unwalked.pop(voxel, None)
                 return path
 
     found: list[Walk] = []
     at_node = [(b, a) for a, b in links.tolist() if node[b] >= 0]
-    free = [(-1, v) for v in todo if node[v] >= 0 and beside[v]]
+    free = [(-1, v) for v in unwalked if node[v] >= 0 and beside[v]]
     for before, start in at_node + free:
-        if start in todo:
+        if start in unwalked:
             path = [before] * (before >= 0) + walk(before, start)
             found.append((path, (int(node[path[0]]), int(node[path[-1]]))))
-    while todo:
-        start = next(iter(todo))
+    while unwalked:
+        start = next(iter(unwalked))
         if beside[start]:
             found.append((walk(beside[start][0], start), None))
         else:
-            del todo[start]  # a speck
+            del unwalked[start]  # a speck
     return found

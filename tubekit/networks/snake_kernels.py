@@ -27,18 +27,17 @@ def neighbours(deviation: float, at: int, size: int) -> tuple[int, int, float, f
 
 @compiled_reordered
 def gather(
-    start: int,
-    stop: int,
+    count: int,
     features: np.ndarray,
     curve: np.ndarray,
     period: int,
     first: int,
     columns: np.ndarray,
 ) -> None:
-    """Write the samples of all taps of the voxels in rows ``first + start`` to ``first + stop``.
+    """Write the samples of all taps of the voxels in ``count`` rows from ``first`` on.
 
     Args:
-        start, stop: slab of rows, counted from ``first``.
+        count: rows.
         features: (r p q c).
         curve: (r p q m k), deviation of tap k along p (and q, if m is 2) in voxels.
         period: rows per sample.
@@ -48,7 +47,7 @@ def gather(
     _, height, width, channels = features.shape
     axes, taps = curve.shape[3:]
     kind = features.dtype.type
-    for row in range(first + start, first + stop):
+    for row in range(first, first + count):
         for p in range(height):
             for q in range(width):
                 for tap in range(taps):
@@ -76,27 +75,23 @@ def gather(
 
 @compiled_reordered
 def scatter(
-    start: int,
-    stop: int,
     features: np.ndarray,
     curve: np.ndarray,
     period: int,
     first: int,
     columns: np.ndarray,
     lowest: int,
+    beyond: int,
     to_features: np.ndarray,
     to_curve: np.ndarray,
 ) -> None:
     """Transpose of ``gather``: gradients of the samples to gradients of features and curve.
 
-    A slab is one of rows that *receive*, ``lowest + start`` to ``lowest + stop``, so that no two
-    threads add to one place.
-
     Args:
-        start, stop: slab of receiving rows, counted from ``lowest``.
         features, curve, period, first: as in ``gather``.
         columns: (n k c), gradient of the samples.
-        lowest: first row that the taps of these voxels can reach.
+        lowest, beyond: first row that the taps of these voxels can reach, and the one after the
+            last.
         to_features: (r p q c), added to.
         to_curve: (r p q m k), written where the tap stays in the sample.
     """
@@ -104,7 +99,7 @@ def scatter(
     axes, taps = curve.shape[3:]
     count = len(columns) // (height * width)
     kind = features.dtype.type
-    for at in range(lowest + start, lowest + stop):
+    for at in range(lowest, beyond):
         for tap in range(taps):
             row = at - tap + taps // 2
             if row < first or row >= first + count or row // period != at // period:

@@ -125,7 +125,7 @@ def _gather(
     taps = columns.shape[1] // rows.shape[3]
     arrays = (rows.detach().numpy(), _by_axis(bends, taps))
     out = columns.view(len(columns), taps, -1).numpy()
-    gather(0, count, *arrays, period, first, out)
+    gather(count, *arrays, period, first, out)
 
 
 def _scatter(
@@ -143,7 +143,7 @@ def _scatter(
     lowest, beyond = max(first - taps // 2, 0), min(first + count + taps // 2, len(rows))
     gradients = columns.view(len(columns), taps, -1).numpy()
     results = (to_rows.numpy(), _by_axis(to_bends, taps))
-    scatter(0, beyond - lowest, *arrays, period, first, gradients, lowest, *results)
+    scatter(*arrays, period, first, gradients, lowest, beyond, *results)
 
 
 def _by_axis(bends: Tensor, taps: int) -> np.ndarray:
