@@ -1,6 +1,7 @@
 # Two commands: `make book` and `make test`. Each does all the set-up; `make help` lists the rest.
 PROFILE ?= smoke
 PORT ?= 8000
+CHAPTERS ?= skeleton_recall harmonyseg
 BIN := .venv/bin
 STAMP := .venv/.installed
 NNUNET := .venv-nnunet/bin
@@ -18,7 +19,7 @@ help:
 	@echo "make serve    show the built book"
 	@echo "make lint     ruff, mypy, import layers"
 	@echo "make data     fetch and verify the data sets"
-	@echo "make results  [PROFILE=laptop] run every training recipe that has no record yet"
+	@echo "make results  [PROFILE=laptop] [CHAPTERS=harmonyseg] run every training recipe that has no record yet"
 	@echo "make bench    [ONLY=vesselness] measure every instrument against its peer"
 	@echo "make nnunet   test the losses inside nnU-Net v2, in an environment of its own"
 	@echo "make clean    remove the pages, the cached runs and the compiled loops"
@@ -45,7 +46,9 @@ data: $(STAMP)
 # Stop and restart at will: a run that has its record is not repeated.
 results: PROFILE := $(if $(filter-out file,$(origin PROFILE)),$(PROFILE),laptop)
 results: $(STAMP)
-	$(BIN)/tubekit run skeleton_recall --profile $(PROFILE) $(if $(DEVICE),--device $(DEVICE))
+	@for chapter in $(CHAPTERS); do \
+	  $(BIN)/tubekit run $$chapter --profile $(PROFILE) $(if $(DEVICE),--device $(DEVICE)) || exit 1; \
+	done
 
 # One process at a time on an idle machine: a ratio is only as good as the quiet around it.
 bench: $(STAMP)

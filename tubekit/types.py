@@ -29,8 +29,11 @@ class Case:
         label: integer classes, 0 = background; ``None`` where no label is published.
         spacing: millimetres per voxel in array order, one per spatial axis.
         valid: True inside the field of view; ``None`` means everywhere.
+        derived: how many of the last image channels are computed maps in [0, 1], such as
+            vesselness; they are neither normalised nor changed in brightness.
     Raises:
-        ValueError: image, label, valid and spacing do not describe one grid.
+        ValueError: image, label, valid and spacing do not describe one grid, or more derived
+            channels than channels.
     """
 
     id: str
@@ -38,6 +41,7 @@ class Case:
     label: Integer[np.ndarray, "*s"] | None
     spacing: Spacing
     valid: Bool[np.ndarray, "*s"] | None = None
+    derived: int = 0
 
     def __post_init__(self) -> None:
         grid = self.image.shape[1:]
@@ -54,6 +58,12 @@ class Case:
             raise ValueError(
                 f"case {self.id}: spacing needs one positive value per axis of {grid}, got "
                 f"{self.spacing}; pass millimetres in array order (z, y, x)"
+            )
+        channels = self.image.shape[0]
+        if not (isinstance(self.derived, int) and 0 <= self.derived <= channels):
+            raise ValueError(
+                f"case {self.id}: derived must lie in 0..{channels} (the number of channels), got "
+                f"{self.derived}; count the computed maps at the end of the image"
             )
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tubekit.data import cached_target_map, target_map, targets
+from tubekit.data import cached_target_map, confidence_map, target_map, targets
 from tubekit.geometry import signed_distance, skeletonize, tubed_skeleton
 
 
@@ -33,12 +33,20 @@ def test_unclipped_tube_leaves_the_label_and_the_clipped_does_not(label):
     assert target_map("tube_unclipped", label)[label == 0].any()
 
 
-@pytest.mark.parametrize("name", list(targets.MAPS))
+@pytest.mark.parametrize("name", [m for m in targets.MAPS if m != "confidence"])
 @pytest.mark.parametrize("shape", [(6, 7), (4, 5, 6)])
 def test_empty_label(name, shape):
     made = target_map(name, np.zeros(shape, np.uint8))
     assert made.shape == shape
     assert np.isfinite(made).all()
+
+
+def test_confidence_is_the_map_of_the_case_and_needs_a_vessel(label):
+    made = target_map("confidence", label)
+    assert made.dtype == np.float32
+    assert (made == confidence_map(label)).all()
+    with pytest.raises(ValueError, match="at least one annotated voxel"):
+        target_map("confidence", np.zeros((4, 5), np.uint8))
 
 
 def test_unknown_map(label):

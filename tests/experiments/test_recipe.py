@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tubekit.experiments.recipes import recipe, recipes
+from tubekit.experiments.recipes import CHAPTERS, recipe, recipes
 from tubekit.types import Spec
 
 
@@ -40,8 +40,9 @@ def test_digest_follows_numbers_not_names():
 
 
 @pytest.mark.parametrize("profile", ["smoke", "laptop", "full"])
-def test_all_recipes_build_their_losses_and_have_unique_ids(profile):
-    made = recipes("skeleton_recall", profile)
+@pytest.mark.parametrize("chapter", list(CHAPTERS))
+def test_all_recipes_build_their_losses_and_have_unique_ids(chapter, profile):
+    made = recipes(chapter, profile)
     assert len({r.id for r in made}) == len(made)
     for r in made:
         assert r.loss.build().needs is not None

@@ -1,14 +1,16 @@
 """Records and published numbers: written whole, read strictly."""
 
 import os
+import re
 
 import pytest
 
 from tests.experiments.factory import record
 from tubekit.experiments import published
+from tubekit.experiments.evaluate import MEASURES
 from tubekit.experiments.ledger import rows
 from tubekit.experiments.overheads import cut_verdict, measured
-from tubekit.experiments.recipes import recipes
+from tubekit.experiments.recipes import CHAPTERS, recipes
 from tubekit.experiments.record import read_record, read_records, write_record, write_text
 from tubekit.experiments.report import claims_html
 from tubekit.experiments.tables import claims_table, result_table
@@ -43,13 +45,15 @@ def test_a_full_disk_keeps_the_old_file(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_every_published_cell_and_statement_is_in_the_ledger():
-    printed = published.load("skeleton_recall")
+@pytest.mark.parametrize("chapter", published.chapters())
+def test_every_published_cell_and_statement_is_in_the_ledger(chapter):
+    printed = published.load(chapter)
     cells = sum(
         len(row) for t in printed.tables.values() for m in t.rows.values() for row in m.values()
     )
-    lines = rows()
-    overheads = 2 * (len(printed.overheads) + 1)  # the cells, and what the paper concludes
+    lines = [line for line in rows() if line["chapter"] == chapter]
+    # The cells of the overheads, and what the paper concludes from them.
+    overheads = 2 * (len(printed.overheads) + 1) if printed.overheads else 0
     assert len(lines) == cells + len(printed.claims) + overheads
     assert all(line["verdict"] and line["reason"] for line in lines)
 
@@ -61,6 +65,31 @@ def test_published_numbers_as_printed():
     assert printed.cell("table-2", "roads", "soft_recall", "dice") is None
     with pytest.raises(ValueError, match="known chapters"):
         published.load("nothing")
+
+
+@pytest.mark.parametrize("chapter", published.chapters())
+def test_every_statement_agrees_with_the_cells_it_is_about(chapter):
+    """Its direction holds in print, and the numbers in its text are those of its two cells."""
+    printed = published.load(chapter)
+    assert len({c.id for c in printed.claims}) == len(printed.claims)
+    for claim in printed.claims:
+        a, b = (
+            printed.cell(claim.table, claim.data, method, claim.metric)
+            for method in (claim.method, claim.baseline)
+        )
+        if not isinstance(a, float) or not isinstance(b, float):
+            continue
+        if a != b:
+            assert (a > b) == MEASURES[claim.metric].higher_is_better, claim.id
+        quoted = {float(x) for x in re.findall(r"\d+\.\d+", claim.text)}
+        assert quoted <= {a, b}, claim.id
+
+
+def test_printed_cells_carry_their_deviation():
+    printed = published.load("harmonyseg")
+    assert printed.text("table-1", "hvs", "harmonyseg", "dice") == "66.79 ± 6.34"
+    assert printed.text("table-5", "coronary", "unetpp", "dice") == "82.96"
+    assert printed.text("table-5", "coronary", "dscnet", "dice") == ""
 
 
 def test_result_table_shows_per_cent_and_the_paper():
@@ -78,11 +107,12 @@ def test_result_table_shows_per_cent_and_the_paper():
     assert "retina" not in claims_table(runs, "skeleton_recall").query("patients == 0").id.to_list()
 
 
-def test_every_committed_record_belongs_to_a_recipe_of_today():
-    known = {r.id: r.digest for r in recipes("skeleton_recall", "laptop")}
-    records = read_records("skeleton_recall", "laptop")
+@pytest.mark.parametrize("chapter", list(CHAPTERS))
+def test_every_committed_record_belongs_to_a_recipe_of_today(chapter):
+    known = {r.digest for r in recipes(chapter, "laptop")}
+    records = read_records(chapter, "laptop")
     assert records
-    stale = ["/".join(r.key) for r in records if known.get("/".join(r.key)) != r.digest]
+    stale = ["/".join(r.key) for r in records if r.digest not in known]
     assert stale == []
     assert all(r.stopped_by == "steps" for r in records)
 

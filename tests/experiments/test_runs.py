@@ -9,7 +9,7 @@ import pytest
 from tubekit.experiments import passport
 from tubekit.experiments.cost import read_costs, write_costs
 from tubekit.experiments.data import cross_validation, phantom_split
-from tubekit.experiments.evaluate import METRICS, evaluate
+from tubekit.experiments.evaluate import DEFAULT, evaluate
 from tubekit.experiments.queue import pending, work
 from tubekit.experiments.recipe import Recipe
 from tubekit.experiments.record import read_records, record_path
@@ -51,7 +51,7 @@ def test_a_run_is_repeatable_and_complete(tmp_path):
     assert first.cases == again.cases
     assert first.history == again.history != other.history
     assert set(first.cases) == {c.id for c in split.test}
-    assert all(set(v) == set(METRICS) for v in first.cases.values())
+    assert all(set(v) == set(DEFAULT) for v in first.cases.values())
     assert (first.source, first.steps_done, first.stopped_by) == ("phantom", 2, "steps")
     assert first.parameters == sum(p.numel() for p in network.parameters())
 

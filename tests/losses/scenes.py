@@ -12,12 +12,17 @@ from tubekit.losses import (
     CrossEntropyLoss,
     DeepSupervision,
     DiceCELoss,
+    GrowthSuppressionLoss,
     HausdorffDTLoss,
+    MixEquivalenceLoss,
+    ReconnectionLoss,
+    RelaxedSupervisionLoss,
     SegmentationLoss,
     SkeletonRecallLoss,
     SoftClDiceLoss,
     SoftDiceLoss,
     SoftRecallLoss,
+    SpatialPriorLoss,
     TopologicalClDiceLoss,
     TverskyLoss,
     WeightedSum,
@@ -41,6 +46,32 @@ class Scene:
         classes = torch.arange(1, max(2, self.logits.shape[1]))
         own = self.target == classes.view(-1, *[1] * (self.target.ndim - 2))
         return 1 - 2 * own.to(self.logits.dtype)
+
+    @property
+    def wide(self) -> Tensor:
+        """The logits, at least in float32."""
+        return self.logits.to(torch.promote_types(self.logits.dtype, torch.float32))
+
+    @property
+    def confidence(self) -> Tensor:
+        """1 on the label and on the tube, elsewhere less: voxel by voxel, as all maps here."""
+        sure = (self.target > 0) | (self.tube > 0)
+        return torch.ones(()).where(sure, 0.3).to(self.wide)
+
+    @property
+    def image(self) -> Tensor:
+        """Two channels in which classes and centre lines differ."""
+        return torch.cat([self.target + 0.05 * self.tube, 0.1 * self.tube], 1).to(self.wide)
+
+    @property
+    def mixed_logits(self) -> Tensor:
+        """As a network would do it that maps every voxel on its own: the gradient passes."""
+        return self.mix_weight * self.wide + (1 - self.mix_weight) * self.wide.roll(1, 0)
+
+    @property
+    def mix_weight(self) -> Tensor:
+        weight = torch.tensor([0.3, 0.8]).to(self.wide).view(-1, *[1] * (self.logits.ndim - 1))
+        return weight.expand(-1, 1, *self.logits.shape[2:])
 
     def maps(self, loss: SegmentationLoss) -> dict[str, Tensor]:
         """What the loss needs; a map of an unknown name is a shifted tube."""
@@ -112,6 +143,16 @@ _SMOOTH = _pair("smooth", 0.0, 1.0)
 _BATCH = _pair("batch", False, True)
 _REDUCTION = _pair("reduction", "sample", "batch")
 _INF = float("inf")
+_FORM = _pair("form", "printed", "potts") | _pair("radius", 1, 2) | _pair("image_channels", None, 1)
+_TARGETS = _pair("targets", "labels", "predictions")
+_JOIN = (
+    _pair("iterations", 1, 3)
+    | _pair("threshold", 0.2, 0.5)
+    | _pair("max_distance", 0.0, 9.0)
+    | _pair("min_voxels", 1, 3)
+    | _pair("on", "skeleton", "probs")
+)
+_EASY = {"iterations": 2, "threshold": 0.2, "min_voxels": 1}
 
 EXAMPLES = (
     Example(CrossEntropyLoss, 0, _INF, {}),
@@ -158,6 +199,38 @@ EXAMPLES = (
         | _pair("tau", 1.0, 2.0)
         | _pair("seed", 0, 1),
         defaults={"iterations": 2},
+        symmetric=False,
+    ),
+    Example(RelaxedSupervisionLoss, 0, _INF, _SMOOTH | _BATCH | _pair("symmetric", False, True)),
+    Example(
+        ReconnectionLoss,
+        0,
+        _INF,
+        _JOIN
+        | _pair("to", "end_points", "skeleton")
+        | {"chains": ({"max_distance": 4.0}, {"max_distance": 4.0, "chains": True})},
+        defaults=_EASY,
+        symmetric=False,
+    ),
+    Example(
+        SpatialPriorLoss,
+        0,
+        1,
+        _FORM | _pair("sigma_position", None, 2.0) | _pair("sigma_intensity", 0.1, 0.2),
+        defaults={"radius": 1},
+    ),
+    Example(MixEquivalenceLoss, -1, 0, _TARGETS),
+    Example(
+        GrowthSuppressionLoss,
+        -1,
+        _INF,
+        _FORM
+        | _TARGETS
+        | _JOIN
+        | _pair("suppression", 1.0, 0.5)
+        | _pair("warmup_steps", 0, 1)
+        | _pair("symmetric", False, True),
+        defaults=_EASY | {"radius": 1},
         symmetric=False,
     ),
     Example(

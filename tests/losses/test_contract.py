@@ -24,7 +24,8 @@ def run(example: Example, at: Scene, valid: torch.Tensor | None = None, **argume
     """Value and gradient of a freshly built loss."""
     loss = example(**arguments)
     logits = at.logits.clone().requires_grad_()
-    maps = at.maps(loss) | ({} if valid is None else {"valid": valid})
+    # A map may come from the network too.
+    maps = at.with_(logits=logits).maps(loss) | ({} if valid is None else {"valid": valid})
     value = loss(example.as_input(logits), at.target, **maps)
     value.backward()
     return value.detach(), logits.grad
@@ -83,7 +84,8 @@ def test_no_argument_is_dead(example: Example):
         for arguments in (one, two):
             loss = example(**arguments)
             logits = at.logits.clone().requires_grad_()
-            value = loss(example.as_input(logits), at.target, **at.maps(loss))
+            maps = at.with_(logits=logits).maps(loss)
+            value = loss(example.as_input(logits), at.target, **maps)
             results.append(
                 torch.cat([value.view(1), *torch.autograd.grad(value, logits)[0].flatten(1)])
             )
@@ -179,11 +181,11 @@ def test_bad_input_raises_one_clear_error(example: Example):
         loss(at.logits, at.target, **maps, skeleton=at.tube)
     for name, value in maps.items():
         with pytest.raises(TypeError, match=f"got no {name}"):
-            loss(at.logits, at.target)
+            loss(at.logits, at.target, **{n: v for n, v in maps.items() if n != name})
         with pytest.raises(ValueError, match=f"{name} must have shape"):
-            loss(at.logits, at.target, **{name: value[..., 1:]})
+            loss(at.logits, at.target, **maps | {name: value[..., 1:]})
         with pytest.raises(ValueError, match=rf"{name} must lie in 0\.\.2"):
-            loss(at.logits, at.target, **{name: at.tube + 2})
+            loss(at.logits, at.target, **maps | {name: at.tube + 2})
 
 
 def test_one_channel_takes_two_classes_only():
@@ -219,6 +221,19 @@ def test_bad_constructor_arguments(example: Example):
         "reduction": ("mean", "reduction must be one of 'sample', 'batch'"),
         "method": ("exact", "method must be one of"),
         "weights": ([-1.0, 2.0], "weights.0. must be finite and at least 0"),
+        "suppression": (-1.0, "suppression must be finite and at least 0"),
+        "warmup_steps": (-1, "warmup_steps must be an integer of at least 0"),
+        "max_distance": (-1.0, "max_distance must be finite and at least 0"),
+        "threshold": (1.0, "threshold must lie in"),
+        "min_voxels": (0, "min_voxels must be an integer of at least 1"),
+        "form": ("crf", "form must be one of 'printed', 'potts'"),
+        "radius": (0, "radius must be an integer of at least 1"),
+        "image_channels": (0, "image_channels must be an integer of at least 1"),
+        "sigma_position": (0.0, "sigma_position must be finite and above 0"),
+        "sigma_intensity": (float("nan"), "sigma_intensity must be finite and above 0"),
+        "targets": ("images", "targets must be one of 'labels', 'predictions'"),
+        "on": ("image", "on must be one of"),
+        "to": ("all", "to must be one of"),
     }
     for name, (value, message) in bad.items():
         if name in known:

@@ -111,7 +111,8 @@ def test_one_and_two_channels_agree():
     for example in EXAMPLES:
         one_loss, two_loss = example(), example()
         one = one_loss(example.as_input(at.logits), at.target, **at.maps(one_loss))
-        other = two_loss(example.as_input(two), at.target, **at.maps(two_loss))
+        maps = at.with_(logits=two).maps(two_loss)
+        other = two_loss(example.as_input(two), at.target, **maps)
         close(one, other, msg=example.name)
 
 

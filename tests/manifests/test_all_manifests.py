@@ -1,29 +1,55 @@
 """Every manifest in the repository: valid, patient-wise, and true of the files in the mirror."""
 
 import hashlib
+import re
 
 import pytest
 
-from tubekit.data import check_patient_wise, known_names, load_manifest, read_case
+from tubekit.data import (
+    DataUnavailable,
+    PatchSampler,
+    check_patient_wise,
+    inside_closed_organ,
+    known_names,
+    load_cases,
+    load_manifest,
+    read_case,
+)
 from tubekit.data.convert import content_digest
+from tubekit.data.discover import _shared_out
 from tubekit.data.fetch import local_folders, resolve, verify
-from tubekit.data.schema import SPLITS
+from tubekit.data.schema import SPLITS, Shares
 
 NAMES = [
+    "airway_bas",
     "chase_db1",
     "crackforest",
     "deepcrack",
     "drive",
     "hrf",
+    "imagecas",
     "ircad01",
+    "ircad01_masks",
+    "livs",
     "massachusetts_roads",
+    "msd08_hepatic_vessel",
     "narrow_cracks",
     "octa_synthetic",
     "toothfairy",
     "topcow",
     "vesselnn",
 ]
-HERE = [n for n in NAMES if n not in ("drive", "narrow_cracks", "toothfairy", "topcow")]
+ELSEWHERE = (
+    "airway_bas",
+    "drive",
+    "imagecas",
+    "livs",
+    "msd08_hepatic_vessel",
+    "narrow_cracks",
+    "toothfairy",
+    "topcow",
+)
+HERE = [n for n in NAMES if n not in ELSEWHERE]
 
 
 @pytest.fixture(autouse=True)
@@ -119,3 +145,95 @@ def test_verify_reports_every_listed_file():
     assert states.count("ok") == 72
     assert states.count("missing") == 12
     assert len(states) == 84
+
+
+def test_windows_of_the_papers_tasks():
+    windows = {n: load_manifest(n).window for n in NAMES}
+    got = {n: (w.low, w.high) for n, w in windows.items() if w is not None}
+    liver = (-100, 200)
+    assert got == {
+        "airway_bas": (-1350, 150),
+        "imagecas": (-400, 500),
+        "ircad01": liver,
+        "livs": liver,
+        "msd08_hepatic_vessel": liver,
+    }
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_sets_without_files_invent_no_hash_and_say_how_to_get_them(name):
+    manifest = load_manifest(name)
+    assert manifest.obtain
+    assert f"TUBEKIT_{name.upper()}_DIR" in manifest.obtain
+    for case in manifest.cases:
+        assert not any(f.facts.sha256 or f.url for f in manifest.case_files(case.id))
+    with pytest.raises(DataUnavailable, match=re.escape(manifest.obtain)):
+        resolve(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "image", "label", "wanted"),
+    [
+        ("imagecas", 1000, "{}.img.nii.gz", "{}.label.nii.gz", (700, 50, 250)),
+        ("airway_bas", 90, "images/{}.nii.gz", "labels/{}.nii.gz", (50, 20, 20)),
+        ("imagecas", 20, "{}.img.nii.gz", "{}.label.nii.gz", (14, 1, 5)),
+        ("livs", 10, "image_nii/{}.nii.gz", "vessel_mask_nii/{}.nii.gz", (6, 2, 2)),
+    ],
+)
+def test_found_cases_are_shared_out_as_in_the_paper(
+    monkeypatch, tmp_path, name, count, image, label, wanted
+):
+    for n in range(1, count + 1):
+        for pattern in (image, label):
+            path = tmp_path / pattern.format(n)
+            path.parent.mkdir(exist_ok=True)
+            path.touch()
+    monkeypatch.setenv(f"TUBEKIT_{name.upper()}_DIR", str(tmp_path))
+    found = resolve(name)
+    splits = [getattr(found.manifest.splits, s) for s in SPLITS]
+    assert tuple(map(len, splits)) == wanted
+    assert set().union(*splits) == {str(n) for n in range(1, count + 1)} == set(found.files)
+    assert resolve(name).manifest.splits == found.manifest.splits
+    ordered = sorted(found.files)
+    assert splits[2] not in (ordered[: len(splits[2])], ordered[-len(splits[2]) :])
+
+
+def test_patients_of_several_scans_are_shared_out_together():
+    groups = {f"p{n // 3}_{n}": f"p{n // 3}" for n in range(60)}
+    splits = _shared_out(groups, Shares(train=6, val=2, test=2))
+    sets = [{groups[i] for i in getattr(splits, s)} for s in SPLITS]
+    assert sum(map(len, sets)) == 20
+    assert [len(getattr(splits, s)) for s in SPLITS] == [36, 12, 12]
+
+
+def test_mask_only_patients_have_both_trees_and_no_image():
+    found = resolve("ircad01_masks")
+    masks = found.manifest
+    assert len(found.files) == len(masks.cases) == 16
+    assert not set(masks.groups.values()) & set(load_manifest("ircad01").groups.values())
+    assert [f.role for f in masks.case_files("ircad01_10")] == [
+        "label/portalvein1",
+        "label/venacava",
+        "valid",
+    ]
+    case = read_case(masks, "ircad01_19", found.files["ircad01_19"])
+    assert case.image.shape == (0, 124, 512, 512)
+    assert case.image.dtype == "float32"
+    assert case.spacing == (4.0, 0.703125, 0.703125)
+    assert case.label.shape == case.valid.shape == (124, 512, 512)
+    closed = inside_closed_organ(case)
+    # What the remarks say of this patient.
+    assert "19 16661 / 22189" in " ".join(masks.remarks)
+    assert ((closed.label == 1).sum(), (closed.label == 2).sum()) == (16661, 22189)
+    with pytest.raises(ValueError, match="case ircad01_19: expected an image, got 0 channels"):
+        PatchSampler([case], (8, 8, 8), 1)
+
+
+def test_load_cases_applies_the_window_on_request():
+    (raw,) = load_cases("ircad01", "test")
+    (cut,) = load_cases("ircad01", "test", window=True)
+    assert raw.image.min() < -900
+    assert (cut.image.min(), cut.image.max()) == (-100, 200)
+    assert (cut.image == raw.image.clip(-100, 200)).all()
+    with pytest.raises(ValueError, match=r"hrf: expected a window of intensities .*got none"):
+        load_cases("hrf", "val", window=True)

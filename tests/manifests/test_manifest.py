@@ -81,3 +81,64 @@ def test_folder_from_the_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("TUBEKIT_MANIFESTS", str(tmp_path / "none"))
     with pytest.raises(FileNotFoundError, match="point TUBEKIT_MANIFESTS at"):
         manifest_folder()
+
+
+TWO_PARTS = (
+    '[files.label]\npath = "labels/{id}.png"\nupstream = "here"\norigin = "raw/{id}_mask.png"\n'
+    'conversion = "threshold_png"\n'
+)
+
+
+@pytest.fixture
+def masks_only(toy):
+    """The toy data set with two structures, one of which case b lacks, and without images."""
+    text = toy.write_manifest()
+    image = '[files.image]\npath = "images/{id}.png"\nupstream = "here"\norigin = "raw/{id}.png"\n'
+    files = '[files."label/left"]\npath = "l_{id}"\n\n[files."label/right"]\npath = "r_{id}"\n'
+    text = text.replace(image, "").replace(TWO_PARTS, files)
+    text = text.replace(
+        "values = [0, 255]", 'values = [0, 1]\nparts = { left = "line", right = "line" }'
+    )
+    text = text.replace('group = "b"\n', 'group = "b"\nparts = { right = {} }\n')
+    rows = [r for r in text.splitlines() if not r.startswith(("image = {", "label = {"))]
+    return "\n".join(rows)
+
+
+def read_text(toy, text):
+    path = toy.root / "manifests" / "toy.toml"
+    path.write_text(text)
+    return read_manifest(path)
+
+
+def test_masks_without_images_and_structures_that_a_case_lacks(toy, masks_only):
+    manifest = read_text(toy, masks_only)
+    assert [f.role for f in manifest.case_files("a")] == ["label/left", "label/right"]
+    assert [f.path for f in manifest.case_files("b")] == ["r_b"]
+
+
+def test_stray_structures_missing_files_and_listed_shares_are_refused(toy, masks_only):
+    with pytest.raises(ValueError, match=r"cases\.parts: no file label/<structure> for middle"):
+        read_text(toy, masks_only.replace("parts = { right = {} }", "parts = { middle = {} }"))
+    no_files = masks_only.replace('[files."label/left"]\npath = "l_{id}"', "[files]")
+    no_files = no_files.replace('[files."label/right"]\npath = "r_{id}"', "")
+    no_files = no_files.replace('parts = { left = "line", right = "line" }', "")
+    no_files = no_files.replace("parts = { right = {} }", "")
+    with pytest.raises(ValueError, match=r"files\.image is needed, or the files of a label"):
+        read_text(toy, no_files)
+    head, _, _ = masks_only.partition("[[cases]]")
+    unlisted = "group_pattern = '.+'\n" + head.replace('train = ["a", "b"]\ntest = ["c"]', "")
+    with pytest.raises(ValueError, match="without a list of cases, group_pattern and a path"):
+        read_text(toy, unlisted)
+    with pytest.raises(ValueError, match="shares are for cases found on disk"):
+        read_text(toy, masks_only + "\n[shares]\ntrain = 2\nval = 0\ntest = 1\n")
+
+
+@pytest.mark.parametrize("window", ["low = 5\nhigh = 5", "low = 9.5\nhigh = -1", 'low = "a"'])
+def test_bad_windows(toy, window):
+    with pytest.raises(ValueError, match="window"):
+        read(toy, "[splits]", f"[window]\n{window}\n\n[splits]")
+
+
+def test_window_of_whole_and_broken_numbers(toy):
+    window = read(toy, "[splits]", "[window]\nlow = -100\nhigh = 200.5\n\n[splits]").window
+    assert (window.low, window.high) == (-100, 200.5)

@@ -2,8 +2,14 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
 
 from tubekit import metrics
+from tubekit.geometry import skeletonize
+
+from .test_contract import masks
 
 TUBES = ("tree2d_a", "ring2d", "two2d", "tree3d_a", "ring3d", "two3d")
 NAMES = {"tprec": metrics.topology_precision, "tsens": metrics.topology_sensitivity}
@@ -77,3 +83,66 @@ def test_a_box_keeps_its_skeleton(oracle):
     full, reference = oracle("inputs")["full3d"], oracle("cldice_metric")
     assert np.isnan(reference["full3d__cldice_official__self"])
     assert metrics.cldice(full, full) == 1
+
+
+# --- F1 of the lines
+
+
+def test_f1_by_hand():
+    """True: 0..27 and 38, 39. Predicted: 18..37, of which 18..29, 36 and 37 are near enough."""
+    pred, target = line(18, 38), line(0, 28) | line(38, 40)
+    precise, sensitive = 14 / 20, (12 + 2) / 30  # 16..27, 38 and 39
+    expected = 2 * precise * sensitive / (precise + sensitive)
+    assert metrics.centerline_f1(pred, target) == pytest.approx(expected)
+    assert metrics.centerline_f1(target, pred) == pytest.approx(expected)
+
+
+def test_f1_jumps_at_its_tolerance():
+    pred, target = line(0, 40), np.roll(line(0, 40), 2, 0)
+    assert metrics.centerline_f1(pred, target) == 1
+    assert metrics.centerline_f1(pred, target, tolerance_mm=1.99) == 0
+    assert metrics.centerline_f1(pred, target, spacing=(1.01, 0.1)) == 0
+    assert metrics.centerline_f1(pred, target, spacing=(1.0, 9.0)) == 1
+    assert metrics.centerline_f1(pred, target, spacing=(1.5, 0.1), tolerance_mm=3.0) == 1
+    assert metrics.centerline_f1(pred, target, tolerance_mm=0) == 0
+    assert metrics.centerline_f1(pred, pred, tolerance_mm=0) == 1
+
+
+def test_f1_does_not_ask_for_widths():
+    """A wide prediction of a thin line, and a thin one of a wide vessel."""
+    wide = np.zeros((30, 60), bool)
+    wide[8:21] = True
+    thin = np.zeros_like(wide)
+    thin[14] = True
+    for pair in ((wide, thin), (thin, wide)):
+        # Thinning shortens the wide one by less than half its width at each end.
+        assert metrics.centerline_f1(*pair) > 0.8
+        assert metrics.dice(*pair) < 0.15
+    beside = np.roll(thin, 5, 0)  # inside the wide vessel, so right for clDice's precision
+    assert metrics.topology_precision(beside, wide) == 1
+    assert metrics.centerline_f1(beside, wide) < 0.2
+
+
+@settings(max_examples=60, deadline=None)
+@given(pair=masks, tolerance=st.floats(0, 4))
+def test_f1_equals_the_table_of_all_distances(pair, tolerance):
+    spacing = (0.7, 1.3, 2.0)[: pair[0].ndim]
+    found = metrics.centerline_f1(*pair, spacing=spacing, tolerance_mm=tolerance)
+    if all(mask.any() for mask in pair):
+        table = cdist(*(np.argwhere(skeletonize(mask)) * spacing for mask in pair))
+        precise = (table.min(axis=1) <= tolerance).mean()
+        sensitive = (table.min(axis=0) <= tolerance).mean()
+        both = precise + sensitive
+        assert found == pytest.approx(2 * precise * sensitive / both if both else 0)
+    wider = metrics.centerline_f1(*pair, spacing=spacing, tolerance_mm=tolerance + 0.5)
+    assert wider >= found
+    doubled = metrics.centerline_f1(
+        *pair, spacing=tuple(2 * s for s in spacing), tolerance_mm=2 * tolerance
+    )
+    assert doubled == found
+
+
+def test_f1_errors():
+    for tolerance in (-1.0, float("nan")):
+        with pytest.raises(ValueError, match="tolerance_mm must be at least 0"):
+            metrics.centerline_f1(line(0, 9), line(0, 9), tolerance_mm=tolerance)

@@ -15,6 +15,7 @@ from . import test_contract as contract
 from . import test_overlap as overlap
 from . import test_surface as surface
 from . import test_topology as topology
+from . import test_volume_distance as volume
 
 
 def module(name: str) -> Any:
@@ -40,6 +41,7 @@ nearest = module("surface_distance").nearest_distances
 sizes = module("surface_distance")._element_sizes
 betti_errors, betti_numbers = metrics.betti_errors, module("topology").betti_numbers
 inside = module("centerline")._inside
+averages = module("volume_distance").volume_distances
 
 
 @planted("overlap", "counts", overlap.test_overlap_by_hand)
@@ -106,6 +108,44 @@ def directed_lists_merged(pred, target, spacing, *, weighted=False):
     return found._replace(pred_to_target=both, target_to_pred=both)
 
 
+@planted("centerline", "nearest_distances", centerline.test_f1_jumps_at_its_tolerance)
+def tolerance_in_voxels(points, others, spacing):
+    return nearest(points, others)
+
+
+@planted("centerline", "line_f1", centerline.test_f1_by_hand)
+def recall_alone(lines, spacing, tolerance_mm):
+    return float((nearest(lines.target, lines.pred, spacing) <= tolerance_mm).mean())
+
+
+@planted("centerline", "_harmonic", centerline.test_f1_by_hand)
+def arithmetic_mean(a, b):
+    return (a + b) / 2
+
+
+@planted("volume_distance", "nearest_distances", volume.test_plates_are_as_far_as_they_are)
+def average_spacing_reversed(points, others, spacing):
+    return nearest(points, others, spacing[::-1])
+
+
+@planted("volume_distance", "_directed", volume.test_definitions_by_hand)
+def mean_over_wrong_voxels_alone(points, others, spacing):
+    wrong = points & ~others
+    return float(nearest(wrong, others, spacing).mean()) if wrong.any() else 0.0
+
+
+@planted("volume_distance", "_directed", volume.test_all_voxels_count_not_surfaces)
+def average_of_surfaces(points, others, spacing):
+    surface_of = module("surface_distance").surface
+    return float(nearest(surface_of(points), surface_of(others), spacing).mean())
+
+
+@planted("volume_distance", "volume_distances", volume.test_definitions_by_hand)
+def one_average_for_both(pred, target, spacing):
+    found = averages(pred, target, spacing)
+    return found._replace(target_to_pred=found.pred_to_target)
+
+
 def _with_empty_as_perfect(metric, perfect):
     def mutant(pred, target, *, spacing=None):
         if not pred.any() or not target.any():
@@ -117,7 +157,10 @@ def _with_empty_as_perfect(metric, perfect):
 
 @pytest.mark.parametrize(
     ("name", "perfect"),
-    [("hd95", 0.0), ("dice", 1.0), ("cldice", 1.0), ("precision", 1.0), ("nsd", 1.0)],
+    [
+        *[("hd95", 0.0), ("dice", 1.0), ("cldice", 1.0), ("precision", 1.0), ("nsd", 1.0)],
+        *[("centerline_f1", 1.0), ("dice_small", 1.0), ("average_hausdorff", 0.0)],
+    ],
 )
 def test_an_empty_mask_scored_as_perfect_is_caught(monkeypatch, name: str, perfect: float):
     """Released: an organ that is absent but predicted scores Dice 1, a missed one HD95 0."""

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from tubekit import metrics
 from tubekit.geometry import skeletonize
-from tubekit.metrics import centerline, report, surface_distance, topology
+from tubekit.metrics import calibre, centerline, report, surface_distance, topology
 
 from . import test_contract as contract
 
@@ -79,6 +79,8 @@ def test_every_part_is_computed_once(monkeypatch):
         monkeypatch.setattr(module, name, wrapper)
 
     counted(centerline, "skeletonize")
+    counted(calibre, "skeletonize")  # never: it is given the target's
+    counted(report, "volume_distances")
     counted(surface_distance, "surface")
     counted(surface_distance, "nearest_distances")
     counted(topology, "betti_numbers")
@@ -87,6 +89,7 @@ def test_every_part_is_computed_once(monkeypatch):
     metrics.case_report(*pair(), tolerances_mm=(0.5, 1.0, 2.0), hd95=("max", "pooled"))
     assert calls == {
         "skeletonize": 2,
+        "volume_distances": 1,
         "surface": 2,
         "nearest_distances": 2,
         "betti_numbers": 2,
@@ -149,6 +152,8 @@ def test_empty_masks_follow_the_policy_that_the_report_states(which: int):
             assert np.isnan(value), name
         elif word == "defined":
             assert np.isfinite(value), name
+        elif word == "0 or undefined":
+            assert value == 0 or np.isnan(value), name
         else:
             assert value == float(word), name
 

@@ -9,9 +9,41 @@ from torch import Tensor, nn
 
 from tubekit import networks
 from tubekit.networks import HRNet, UNet
+from tubekit.networks.cs2net import CS2Net
+from tubekit.networks.dcunet import DCUNet
+from tubekit.networks.dscnet import DSCNet
+from tubekit.networks.harmonyseg import HarmonySeg
+from tubekit.networks.transunet import TransUNet
+from tubekit.networks.unetpp import UNetPlusPlus
+from tubekit.networks.wingsnet import WingsNet
 from tubekit.types import SegOutput
 
 Build = Callable[[int, int], nn.Module]
+
+
+def attending(network: CS2Net) -> CS2Net:
+    """With its attention switched on: as published it starts at 0 and its weights rest a step."""
+    nn.init.constant_(network.attention.spatial.gamma, 0.5)
+    nn.init.constant_(network.attention.channel.gamma, 0.5)
+    return network
+
+
+def small_transunet(ndim: int, in_channels: int, out_channels: int) -> TransUNet:
+    return TransUNet(
+        ndim,
+        in_channels,
+        out_channels,
+        width=8,
+        blocks=(1, 1, 1),
+        hidden=16,
+        layers=2,
+        heads=2,
+        mlp=16,
+        decoder=(8, 8, 6, 4, 4),
+        grid=2,
+        dropout=0.0,  # the slope below needs the same function at every call
+    )
+
 
 # At least one builder per exported network: (in_channels, out_channels) -> network.
 BUILDERS: dict[str, tuple[int, Build]] = {
@@ -32,15 +64,67 @@ BUILDERS: dict[str, tuple[int, Build]] = {
     ),
     "UNet-batch": (2, lambda i, o: UNet(2, i, o, features=(4, 6), norm="batch", conv_bias=False)),
     "HRNet": (2, lambda i, o: HRNet(i, o, width=4, modules=(1, 1, 1, 1), blocks=1)),
+    "CS2Net-2d": (2, lambda i, o: attending(CS2Net(2, i, o, features=(4, 8, 16)))),
+    "CS2Net-3d": (3, lambda i, o: attending(CS2Net(3, i, o, features=(4, 8), norm="instance"))),
+    "CS2Net-released": (
+        2,
+        lambda i, o: attending(CS2Net(2, i, o, features=(4, 16), as_released=True)),
+    ),
+    "TransUNet-2d": (2, lambda i, o: small_transunet(2, i, o)),
+    "TransUNet-3d": (3, lambda i, o: small_transunet(3, i, o)),
+    "HarmonySeg-2d": (2, lambda i, o: HarmonySeg(2, i + 1, o, features=(4, 8))),
+    "HarmonySeg-3d": (3, lambda i, o: HarmonySeg(3, i + 1, o, features=(4, 8))),
+    "HarmonySeg-deep": (
+        2,
+        lambda i, o: HarmonySeg(2, i + 1, o, features=(4, 8), deep_supervision=True),
+    ),
+    "HarmonySeg-literal": (
+        2,
+        lambda i, o: HarmonySeg(2, i + 1, o, features=(4, 8), pooling="literal", fused="features"),
+    ),
+    "HarmonySeg-alone": (
+        2,
+        lambda i, o: HarmonySeg(
+            2, i, o, features=(4, 8), fusion="none", fused="features", deep_supervision=True
+        ),
+    ),
+    "DSCNet-2d": (2, lambda i, o: DSCNet(2, i, o, features=(4, 8, 8), kernel=5)),
+    "DSCNet-3d": (3, lambda i, o: DSCNet(3, i, o, features=(4, 8), kernel=3)),
+    "DCUNet-2d": (2, lambda i, o: DCUNet(2, i, o, features=(4, 6, 8))),
+    "DCUNet-3d": (3, lambda i, o: DCUNet(3, i, o, features=(3, 4))),
+    "UNetPlusPlus-2d": (2, lambda i, o: UNetPlusPlus(2, i, o, features=(4, 5, 6, 7))),
+    "UNetPlusPlus-3d": (
+        3,
+        lambda i, o: UNetPlusPlus(3, i, o, features=(4, 5, 6), deep_supervision=True),
+    ),
+    "WingsNet-2d": (2, lambda i, o: WingsNet(2, i, o, features=(4, 4, 6))),
+    "WingsNet-3d": (3, lambda i, o: WingsNet(3, i, o, features=(4, 4, 6))),
+    "WingsNet-alone": (
+        2,
+        lambda i, o: WingsNet(2, i, o, features=(4, 6), deep_supervision=False),
+    ),
 }
 # Layers take any size and have tests of their own.
-LAYERS = {"DynamicSnakeConv", "SnakeConv"}
+LAYERS = {
+    "DeepMutualQuery",
+    "DeformableConv",
+    "DynamicSnakeConv",
+    "FlexibleConv",
+    "ShallowQuery",
+    "SnakeConv",
+    "attend",
+}
 EVERY = pytest.mark.parametrize("name", BUILDERS)
 
 
 def image_for(network: nn.Module, channels: int, batch: int = 2) -> Tensor:
     torch.manual_seed(1)
-    return torch.randn(batch, channels, *(2 * d for d in network.divisor))
+    return torch.randn(batch, channels + added(network), *(2 * d for d in network.divisor))
+
+
+def added(network: nn.Module) -> int:
+    """Channels of vesselness behind those of the image."""
+    return getattr(network, "vesselness_channels", 0)
 
 
 def outputs(result: Tensor | SegOutput) -> list[Tensor]:
@@ -166,7 +250,7 @@ def test_sizes_that_do_not_divide_name_the_padding(name: str) -> None:
         if d > 1:
             bad = [*good[:axis], good[axis] - 1, *good[axis + 1 :]]
             with pytest.raises(ValueError, match=r"pad it to \(" + ", ".join(map(str, good))):
-                network(torch.zeros(1, 1, *bad))
+                network(torch.zeros(1, 1 + added(network), *bad))
 
 
 @EVERY
@@ -174,9 +258,9 @@ def test_padding_that_the_error_names_is_accepted(name: str) -> None:
     network = BUILDERS[name][1](1, 1).eval()
     for size in product((1, 5, 7), repeat=len(network.divisor)):
         with pytest.raises(ValueError, match="pad it to") as caught:
-            network(torch.zeros(1, 1, *size))
+            network(torch.zeros(1, 1 + added(network), *size))
         text = str(caught.value).split("pad it to (")[1].split(")")[0]
-        network(torch.zeros(1, 1, *map(int, text.split(", "))))
+        network(torch.zeros(1, 1 + added(network), *map(int, text.split(", "))))
 
 
 @EVERY

@@ -42,7 +42,8 @@ def rows() -> Iterator[Row]:
             time_target=1 / 5,
             memory_target=1 / 3,
             repeats=repeats,
-            note="BD and TLD are in our time only: the peers have neither. Betti numbers of the "
+            note="BD, TLD, Dice by diameter, AHD and centre-line F1 are in our "
+            "time only: the peers have none of them. Betti numbers of the "
             "peer from labelling and the Euler number; cubical homology (gudhi) keeps tens of "
             "bytes for each of some 8 cells per voxel and does not fit at the larger size.",
         )

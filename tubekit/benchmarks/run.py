@@ -24,6 +24,8 @@ SUBJECTS = (
     "topology",
     "distance_losses",
     "snake_conv",
+    "reconnection",
+    "growth_suppression",
 )
 
 

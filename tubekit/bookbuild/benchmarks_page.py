@@ -18,6 +18,8 @@ TITLES = {
     "topology": "Betti numbers",
     "distance_losses": "Boundary and Hausdorff losses",
     "snake_conv": "Dynamic snake convolution",
+    "reconnection": "Joining the pieces of a skeleton",
+    "growth_suppression": "Growth-suppression loss",
 }
 HEADER = (
     "Instrument",

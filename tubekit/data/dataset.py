@@ -1,13 +1,15 @@
 """Whole data sets: the cases of a split in memory, and one row of facts per data set."""
 
+import dataclasses
 import logging
 from collections import Counter
 
 import numpy as np
 
 from tubekit.data.fetch import DataUnavailable, resolve
-from tubekit.data.manifest import load_manifest
+from tubekit.data.manifest import Manifest, load_manifest
 from tubekit.data.pooling import blocks, pool_label
+from tubekit.data.preprocess import clip_window
 from tubekit.data.readers import read_case
 from tubekit.data.schema import SPLITS
 from tubekit.data.splits import check_patient_wise
@@ -24,6 +26,7 @@ def load_cases(
     limit: int | None = None,
     offline: bool = False,
     scale: int | float | tuple[int | float, ...] = 1,
+    window: bool = False,
 ) -> list[Case]:
     """Load the cases of one split, in the manifest's order.
 
@@ -35,9 +38,11 @@ def load_cases(
         limit: at most so many cases, the first ones.
         offline: never use the network.
         scale: 1/n for whole n, for all axes or one per axis; see ``downscale``.
+        window: cut intensities off at the manifest's window (``clip_window``), before scaling.
     Raises:
         DataUnavailable: no case of the split can be found.
-        ValueError: unknown data set or split, bad scale, damaged file, patient in two splits.
+        ValueError: unknown data set or split, bad scale, damaged file, patient in two splits, or
+            a data set without a window.
     """
     if split not in SPLITS:
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}; choose one")
@@ -55,6 +60,8 @@ def load_cases(
             f"'tubekit data fetch {name}'"
         )
     cases = [read_case(found.manifest, i, found.files[i]) for i in ids[:limit]]
+    if window:
+        cases = [clip_window(case, *_window(found.manifest)) for case in cases]
     factors = _factors(scale, found.manifest.dimensions)
     return [downscale(case, factors) for case in cases]
 
@@ -77,15 +84,16 @@ def downscale(case: Case, factors: tuple[int, ...]) -> Case:
     def padded(array: np.ndarray) -> np.ndarray:
         return np.pad(array, pad, mode="edge")
 
-    image = np.stack(
-        [blocks(padded(channel), factors).mean(axis=-1) for channel in case.image]
-    ).astype(np.float32)
+    grid = (-(-n // f) for n, f in zip(case.image.shape[1:], factors, strict=True))
+    image = np.empty((case.image.shape[0], *grid), np.float32)
+    for channel, target in zip(case.image, image, strict=True):
+        target[:] = blocks(padded(channel), factors).mean(axis=-1)
     label = None if case.label is None else pool_label(padded(case.label), factors)
     valid = case.valid
     if valid is not None:
         valid = pool_label(padded(valid.astype(np.uint8)), factors) > 0
     spacing = tuple(s * f for s, f in zip(case.spacing, factors, strict=True))
-    return Case(case.id, image, label, spacing, valid)
+    return dataclasses.replace(case, image=image, label=label, spacing=spacing, valid=valid)
 
 
 def describe(name: str, *, offline: bool = False) -> dict[str, str | int | float]:
@@ -141,6 +149,15 @@ def _range(seen: Counter[str]) -> str:
     """The most frequent entry, and how many others there are."""
     others = len(seen) - 1
     return seen.most_common(1)[0][0] + (f" and {others} others" if others else "")
+
+
+def _window(manifest: Manifest) -> tuple[float, float]:
+    if manifest.window is None:
+        raise ValueError(
+            f"{manifest.name}: expected a window of intensities in the manifest, got none; load "
+            "without window=True and call clip_window(case, low, high)"
+        )
+    return manifest.window.low, manifest.window.high
 
 
 def _factors(scale: int | float | tuple[int | float, ...], ndim: int) -> tuple[int, ...]:

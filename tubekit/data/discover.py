@@ -4,8 +4,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from tubekit.data.manifest import Manifest
-from tubekit.data.schema import CaseEntry, Splits
+from tubekit.data.schema import CaseEntry, Shares, Splits
 from tubekit.data.splits import kfold
 
 FOLDS = 5
@@ -15,8 +17,9 @@ FOLD_SEED = 0
 def with_cases_on_disk(manifest: Manifest, folders: Sequence[Path]) -> Manifest:
     """The manifest itself, or where it lists no case a copy with the cases found in ``folders``.
 
-    Found cases are split by patient in five folds (seed 0): the first is the test set, the second
-    the validation set, the others train. With fewer than three patients all cases are for testing.
+    Found cases are split by patient (seed 0), in the manifest's ``shares`` where it has them, else
+    in five folds: the first is the test set, the second the validation set, the others train. With
+    fewer than three patients all cases are for testing.
 
     Args:
         manifest: of the data set.
@@ -30,7 +33,9 @@ def with_cases_on_disk(manifest: Manifest, folders: Sequence[Path]) -> Manifest:
         if ids:
             cases = [CaseEntry(id=i, group=manifest.group_of(i)) for i in ids]
             groups = {case.id: case.group for case in cases}
-            return manifest.model_copy(update={"cases": cases, "splits": _splits(groups)})
+            return manifest.model_copy(
+                update={"cases": cases, "splits": _splits(groups, manifest.shares)}
+            )
     return manifest
 
 
@@ -44,10 +49,28 @@ def _ids(folder: Path, pattern: str) -> set[str]:
     return found
 
 
-def _splits(groups: dict[str, str]) -> Splits:
+def _splits(groups: dict[str, str], shares: Shares | None) -> Splits:
     patients = len(set(groups.values()))
     if patients < 3:
         return Splits(test=sorted(groups))
+    if shares is not None:
+        return _shared_out(groups, shares)
     folds = [test for _, test in kfold(groups, min(FOLDS, patients), FOLD_SEED)]
     train = sorted(case_id for fold in folds[2:] for case_id in fold)
     return Splits(train=train, val=folds[1], test=folds[0])
+
+
+def _shared_out(groups: dict[str, str], shares: Shares) -> Splits:
+    """Patients in random order fill the test set, then the validation set; the others train."""
+    members: dict[str, list[str]] = {}
+    for case_id in sorted(groups):
+        members.setdefault(groups[case_id], []).append(case_id)
+    order = sorted(members)
+    np.random.default_rng(FOLD_SEED).shuffle(order)
+    part = len(groups) / (shares.train + shares.val + shares.test)
+    wanted = {"test": round(part * shares.test), "val": round(part * shares.val)}
+    splits: dict[str, list[str]] = {"test": [], "val": [], "train": []}
+    for patient in order:
+        open_ = [split for split, size in wanted.items() if len(splits[split]) < size]
+        splits[open_[0] if open_ else "train"].extend(members[patient])
+    return Splits(**{split: sorted(ids) for split, ids in splits.items()})

@@ -24,15 +24,20 @@ from tubekit.data.schema import (
     Labels,
     Licence,
     Role,
+    Shares,
     SpacingRule,
     Splits,
     Strict,
     Upstream,
+    Window,
 )
 
 
 class Manifest(Strict):
-    """A data set. Sets behind a registration list no hashes; ``obtain`` tells how to get them."""
+    """A data set. Sets behind a registration list no hashes; ``obtain`` tells how to get them.
+
+    Without ``files.image`` only masks are published: cases then have an image of no channels.
+    """
 
     name: Identifier
     version: str
@@ -49,8 +54,10 @@ class Manifest(Strict):
     upstream: dict[str, Upstream]
     labels: Labels
     spacing: SpacingRule
+    window: Window | None = None
     files: dict[Role, FilePattern]
     group_pattern: str | None = None
+    shares: Shares | None = None
     splits: Splits = Splits()
     cases: list[CaseEntry] = Field(default_factory=list)
 
@@ -64,11 +71,13 @@ class Manifest(Strict):
                 )
             if pattern.upstream is not None and pattern.upstream not in self.upstream:
                 raise ValueError(f"files.{role}: upstream {pattern.upstream!r} is not described")
-        if "image" not in self.files:
-            raise ValueError("files.image is needed")
+        if set(self.files) <= {"valid"}:
+            raise ValueError("files.image is needed, or the files of a label")
         drawn = {role.removeprefix(PART) for role in self.files if role.startswith(PART)}
         if drawn != set(self.labels.parts) or (drawn and "label" in self.files):
             raise ValueError("labels.parts and the files label/<structure> must be the same")
+        if unknown := sorted({p for case in self.cases for p in case.parts} - drawn):
+            raise ValueError(f"cases.parts: no file label/<structure> for {', '.join(unknown)}")
         ids = [case.id for case in self.cases]
         listed = [*self.splits.train, *self.splits.val, *self.splits.test]
         for what, values in (("cases", ids), ("splits", listed)):
@@ -82,10 +91,13 @@ class Manifest(Strict):
             raise ValueError(f"spacing.value needs {self.dimensions} numbers")
         if self.access == "registration" and not self.obtain:
             raise ValueError("a set behind a registration needs 'obtain': how to get it")
-        if not self.cases and not (self.group_pattern and "{id}" in self.files["image"].path):
+        found = "image" in self.files and "{id}" in self.files["image"].path
+        if not self.cases and not (self.group_pattern and found):
             raise ValueError(
                 "without a list of cases, group_pattern and a path with {id} are needed"
             )
+        if self.cases and self.shares:
+            raise ValueError("shares are for cases found on disk; listed cases have splits")
         return self
 
     @property
@@ -109,10 +121,12 @@ class Manifest(Strict):
         )
 
     def case_files(self, case_id: str) -> list[File]:
-        """The files of one case; ``valid`` only where the data set has it."""
+        """The files of one case; of a label's structures those that the case has."""
         entry = self.case(case_id)
         found = []
         for role, pattern in self.files.items():
+            if role.startswith(PART) and entry.parts and role.removeprefix(PART) not in entry.parts:
+                continue
             facts = entry.facts(role)
             origin = facts.origin or pattern.origin
             url = None

@@ -11,12 +11,12 @@ def normalise(case: Case) -> Float32[np.ndarray, "c *s"]:
     """Zero mean and unit standard deviation per channel, measured inside the field of view.
 
     Outside the field of view the result is 0, the mean, so that a black border tells nothing. A
-    constant channel becomes 0.
+    constant channel becomes 0. Derived channels, in [0, 1] already, keep their values inside.
 
     Args:
         case: with intensities in any unit.
     Returns:
-        Image of the same shape, in standard deviations.
+        Image of the same shape, in standard deviations (derived channels: as they are).
     Raises:
         ValueError: an intensity is NaN or infinite.
     """
@@ -25,7 +25,9 @@ def normalise(case: Case) -> Float32[np.ndarray, "c *s"]:
     image = np.zeros_like(case.image)
     if not inside.any():
         return image
-    for channel, out in zip(case.image, image, strict=True):
+    measured = len(image) - case.derived
+    image[measured:, inside] = case.image[measured:, inside]
+    for channel, out in zip(case.image[:measured], image[:measured], strict=True):
         values = channel[inside].astype(np.float64)
         spread = values.std()
         # Round-off leaves a spread of about 1e-16 times the mean on a constant channel.

@@ -93,7 +93,7 @@ def read_label(
 
 
 def read_case(manifest: Manifest, case_id: str, files: Mapping[Role, Path] | None = None) -> Case:
-    """Read one case with its label and field of view.
+    """Read one case with its label and field of view; without an image it has no channels.
 
     Args:
         manifest: of the data set.
@@ -105,31 +105,38 @@ def read_case(manifest: Manifest, case_id: str, files: Mapping[Role, Path] | Non
     if files is None:
         files = resolve(manifest.name, [case_id]).files[case_id]
     ndim = manifest.dimensions
-    image, spacing = read_image(files["image"], dimensions=ndim)
+    first = files.get("image") or next(iter(files.values()))
+    if "image" in files:
+        image, spacing = read_image(first, dimensions=ndim)
+    else:
+        drawn, spacing = read_stored(first)
+        image = np.zeros((0, *drawn.shape), np.float32)
     grid = image.shape[1:]
     if manifest.spacing.value is not None:
         spacing = tuple(manifest.spacing.value)
     if spacing is None:
         raise ReadError(
-            f"{files['image']}: expected the spacing in the file's header, got none; use NIfTI or "
+            f"{first}: expected the spacing in the file's header, got none; use NIfTI or "
             "give spacing.value in the manifest"
         )
     label = valid = None
     if "label" in files:
         label, label_spacing = read_label(files["label"], manifest.labels, dimensions=ndim)
-        _same_grid(files["image"], files["label"], grid, label.shape)
+        _same_grid(first, files["label"], grid, label.shape)
         _same_spacing(files["label"], spacing, label_spacing)
     elif manifest.labels.parts:
         label = np.zeros(grid, np.uint8)
         for part, name in manifest.labels.parts.items():
-            path = files[PART + part]
+            path = files.get(PART + part)
+            if path is None:  # a structure that this case does not have
+                continue
             drawn, part_spacing = read_stored(path)
-            _same_grid(files["image"], path, grid, drawn.shape)
+            _same_grid(first, path, grid, drawn.shape)
             _same_spacing(path, spacing, part_spacing)
             label[drawn != 0] = manifest.labels.names.index(name)
     if "valid" in files:
         valid = _read_valid(files["valid"], ndim)
-        _same_grid(files["image"], files["valid"], grid, valid.shape)
+        _same_grid(first, files["valid"], grid, valid.shape)
     return Case(case_id, image, label, spacing, valid)
 
 
@@ -162,8 +169,9 @@ def _read_valid(path: Path, dimensions: int) -> Bool[np.ndarray, "*s"]:
     array, _ = read_stored(path)
     if array.ndim == dimensions + 1:
         array = array[..., 0]
-    # Masks are stored as 0/1 or 0/255.
-    return array > (127 if array.max(initial=0) > 1 else 0)
+    # Photographs store 0/255, sometimes lossily. Volumes store 0/1 or 0/255, and 3D-IRCADb-01 has
+    # a liver with both.
+    return array > (127 if dimensions == 2 and array.max(initial=0) > 1 else 0)
 
 
 def _same_grid(image: Path, other: Path, grid: tuple[int, ...], got: tuple[int, ...]) -> None:

@@ -10,7 +10,14 @@ from torch import Tensor
 
 from tubekit import _check
 from tubekit.data.normalisation import normalise
-from tubekit.data.targets import MAPS, LabelMap, TargetMap, cached_target_map, target_map
+from tubekit.data.targets import (
+    MAPS,
+    OF_WHOLE_CASES,
+    LabelMap,
+    TargetMap,
+    cached_target_map,
+    target_map,
+)
 from tubekit.data.transforms import Geometry, random_geometry, random_intensity, take_patch
 from tubekit.types import Case, Spacing
 
@@ -24,6 +31,7 @@ class _Prepared(NamedTuple):
     maps: dict[str, TargetMap]
     foreground: list[Int64[np.ndarray, " n"]]
     spacing: Spacing
+    derived: int
 
 
 class PatchSampler:
@@ -33,7 +41,8 @@ class PatchSampler:
     sees the data that an uninterrupted one would have seen, and batches can be made in any order.
 
     Args:
-        cases: with labels; images are normalised once per case (``normalise``).
+        cases: with labels; images are normalised once per case (``normalise``). Derived channels
+            share the geometry of the others, but not their changes of intensity.
         patch_size: voxels per axis. A smaller case is padded at its end; padding is not valid.
         batch_size: patches per batch.
         maps: names of target maps (``tubekit.data.targets.MAPS``) that the loss needs.
@@ -44,6 +53,7 @@ class PatchSampler:
         when: ``"patch"`` computes maps from the augmented patch, so that they see its borders;
             ``"case"`` computes them once per case (cached on disk) and cuts them out with nearest
             neighbour, so that they do not. Distances are then not rescaled with a scaled patch.
+            ``confidence`` is always made per case.
         mirror_axes: axes that may be flipped or turned by 90 degrees; ``None`` means all, ``()``
             suits classes that know left from right.
     Raises:
@@ -91,7 +101,7 @@ class PatchSampler:
                 f"mirror_axes must lie in 0..{ndim - 1}, got {self.mirror_axes}; count spatial axes"
             )
         labels = _labels(cases, ndim)
-        ahead = self.maps if when == "case" else ()
+        ahead = [name for name in self.maps if when == "case" or name in OF_WHOLE_CASES]
         self._cases = [
             _prepare(case, label, self.patch_size, ahead)
             for case, label in zip(cases, labels, strict=True)
@@ -105,8 +115,8 @@ class PatchSampler:
             step: number of the step, from 0.
         Returns:
             ``image`` (b c *s) float32, ``target`` (b 1 *s) int64, one entry per target map
-            (b 1 *s), int64 or float32 for distances, and ``valid`` (b 1 *s) bool where some case
-            has a limited field of view or is padded.
+            (b 1 *s), int64 or float32 for distances and confidence, and ``valid`` (b 1 *s) bool
+            where some case has a limited field of view or is padded.
         """
         patches = [
             self._patch(np.random.default_rng((self.seed, step, i))) for i in range(self.batch_size)
@@ -125,9 +135,12 @@ class PatchSampler:
 
         image = take(case.image, interpolate=True)
         label = take(case.label[None])
-        found = {"image": random_intensity(rng, image) if self.augment else image, "target": label}
+        if self.augment:
+            measured = len(image) - case.derived
+            image[:measured] = random_intensity(rng, image[:measured])
+        found = {"image": image, "target": label}
         for name in self.maps:
-            if self.when == "case":
+            if name in case.maps:
                 found[name] = take(case.maps[name][None])
             else:
                 found[name] = target_map(name, label[0], case.spacing)[None]
@@ -149,7 +162,12 @@ class PatchSampler:
 
 def _labels(cases: Sequence[Case], ndim: int) -> list[LabelMap]:
     """The label of every case, after checking that the cases go together."""
-    channels = cases[0].image.shape[0]
+    channels, derived = cases[0].image.shape[0], cases[0].derived
+    if channels == derived:
+        raise ValueError(
+            f"case {cases[0].id}: expected an image, got {channels} channels of which {derived} "
+            "are derived; render one where a data set has masks only"
+        )
     labels = []
     for case in cases:
         if case.label is None:
@@ -160,6 +178,11 @@ def _labels(cases: Sequence[Case], ndim: int) -> list[LabelMap]:
             raise ValueError(
                 f"case {case.id}: expected {channels} channels and {ndim} spatial axes, got shape "
                 f"{case.image.shape}; do not mix data sets, or correct patch_size"
+            )
+        if case.derived != derived:
+            raise ValueError(
+                f"case {case.id}: expected {derived} derived channels as in the first case, got "
+                f"{case.derived}; compute the same maps for all"
             )
         labels.append(case.label)
     return labels
@@ -178,7 +201,15 @@ def _prepare(
         image=np.pad(normalise(case), [(0, 0), *pad]),
         label=padded,
         valid=np.pad(valid, pad),
-        maps={name: np.pad(cached_target_map(name, label, case.spacing), pad) for name in maps},
+        maps={
+            name: np.pad(
+                cached_target_map(name, label, case.spacing),
+                pad,
+                constant_values=OF_WHOLE_CASES.get(name, 0),
+            )
+            for name in maps
+        },
         foreground=[np.flatnonzero(flat == c) for c in classes],
         spacing=case.spacing,
+        derived=case.derived,
     )

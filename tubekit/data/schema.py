@@ -56,6 +56,7 @@ class Labels(Strict):
     is foreground where at least half of its area is.
     ``parts``: every structure has a file of its own (role ``label/<structure>``, 0 outside, any
     other value inside) and belongs to the class named; where two overlap the later one counts.
+    A case that lists ``parts`` has these structures only.
     ``values`` then are the class indices.
     """
 
@@ -86,6 +87,28 @@ class SpacingRule(Strict):
         if (self.rule == "constant") != bool(self.value) or any(v <= 0 for v in self.value or ()):
             raise ValueError("spacing.value: positive millimetres for 'constant', else absent")
         return self
+
+
+class Window(Strict):
+    """Intensities that matter for the task, in the image's unit; applied on request only."""
+
+    low: float
+    high: float
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _low_below_high(self) -> "Window":
+        if not self.low < self.high:
+            raise ValueError("window: low must be smaller than high")
+        return self
+
+
+class Shares(Strict):
+    """How cases that are found on disk are shared out, e.g. 700, 50 and 250 of 1000."""
+
+    train: int = Field(gt=0)
+    val: int = Field(ge=0)
+    test: int = Field(gt=0)
 
 
 class FilePattern(Strict):

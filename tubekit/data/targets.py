@@ -1,32 +1,24 @@
-"""Target maps that losses need beside the label: tubes, skeletons, distances.
+"""Target maps that losses need beside the label: tubes, skeletons, distances, confidence.
 
 Each is computed from a label map by a function of ``tubekit.geometry``, on a patch while loading
 or on a whole case ahead of time. Maps made ahead of time are cached on disk.
 """
 
-import functools
-import hashlib
-import inspect
-import io
-import logging
-import sys
-import zipfile
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32, Int64, Integer
 
 from tubekit import _check
-from tubekit.data.storage import cache_root, write_atomic
+from tubekit.data.cache import cached_array, content_key, sources
+from tubekit.data.confidence import confidence_map
+from tubekit.data.storage import cache_root
 from tubekit.geometry import signed_distance, skeletonize, tubed_skeleton
 from tubekit.types import Spacing
 
 TUBE_RADIUS = 2
 """Radius of the tube in voxels: the value of Skeleton Recall (Kirchhoff et al., ECCV 2024)."""
-
-log = logging.getLogger("tubekit.data")
 
 LabelMap = Integer[np.ndarray, "*s"]
 TargetMap = Int64[np.ndarray, "*s"] | Float32[np.ndarray, "*s"]
@@ -48,12 +40,20 @@ def _signed_distance(label: LabelMap, spacing: Spacing | None) -> TargetMap:
     return signed_distance(label > 0, spacing=spacing).astype(np.float32)
 
 
+def _confidence(label: LabelMap, spacing: Spacing | None) -> TargetMap:
+    return confidence_map(label)
+
+
 MAPS: dict[str, Callable[[LabelMap, Spacing | None], TargetMap]] = {
     "tube": _tube,
     "tube_unclipped": _tube_unclipped,
     "skeleton": _skeleton,
     "signed_distance": _signed_distance,
+    "confidence": _confidence,
 }
+
+OF_WHOLE_CASES = {"confidence": 1.0}
+"""Maps that mean nothing on a patch alone, and the value they have beyond the case."""
 
 
 def target_map(name: str, label: LabelMap, spacing: Spacing | None = None) -> TargetMap:
@@ -62,15 +62,16 @@ def target_map(name: str, label: LabelMap, spacing: Spacing | None = None) -> Ta
     ``tube``: tubed skeleton of radius 2 voxels with class indices, inside the label.
     ``tube_unclipped``: the same, not cut off at the label's border. ``skeleton``: one voxel wide,
     with class indices. ``signed_distance``: of the union of classes, in millimetres.
+    ``confidence``: how far the background of a whole case's label is to be believed, 0 to 1.
 
     Args:
         name: one of ``MAPS``.
         label: class indices, 0 = background.
-        spacing: millimetres per voxel; ``None`` means unit voxels. Tubes ignore it.
+        spacing: millimetres per voxel; ``None`` means unit voxels. Only distances use it.
     Returns:
-        Map of the label's shape: int64, or float32 for distances.
+        Map of the label's shape: int64, or float32 for distances and confidence.
     Raises:
-        ValueError: unknown name.
+        ValueError: unknown name, or an empty label for ``confidence``.
     """
     _check.option("target map", name, list(MAPS))
     return MAPS[name](label, spacing)
@@ -92,33 +93,12 @@ def cached_target_map(
     """
     _check.option("target map", name, list(MAPS))
     path = (folder or cache_root() / "targets") / f"{_key(name, label, spacing)}.npz"
-    try:
-        with np.load(path) as stored:
-            found: TargetMap = stored["map"]
-        if found.shape == label.shape:
-            return found
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        if path.exists():
-            log.warning("%s: damaged cache entry is computed anew (%s)", path, error)
-    made = target_map(name, label, spacing)
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, map=made)
-    try:
-        write_atomic(path, buffer.getvalue())
-    except OSError as error:
-        log.warning("target map is not cached: %s", error)
-    return made
+    return cached_array(path, label.shape, lambda: target_map(name, label, spacing))
 
 
 def _key(name: str, label: LabelMap, spacing: Spacing | None) -> str:
-    head = f"{name} {TUBE_RADIUS} {spacing} {label.dtype.str} {label.shape} {_sources()}"
-    return hashlib.sha256(head.encode() + np.ascontiguousarray(label).tobytes()).hexdigest()
+    return content_key(f"{name} {TUBE_RADIUS} {spacing} {_sources()}", label)
 
 
-@functools.cache
 def _sources() -> str:
-    """What the maps depend on: this file, the geometry package, and the packages below it."""
-    modules = [m for m in sorted(sys.modules) if m.startswith("tubekit.geometry.")]
-    texts = [inspect.getsource(sys.modules[m]) for m in [*modules, __name__]]
-    packages = [version(p) for p in ("numpy", "scipy", "scikit-image", "edt")]
-    return hashlib.sha256("".join([*texts, *packages]).encode()).hexdigest()
+    return sources(__name__, confidence_map.__module__)

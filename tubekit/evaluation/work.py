@@ -21,7 +21,7 @@ from tubekit.metrics import case_report
 from tubekit.types import Spacing
 
 # Part of every key: raise it when a number changes its meaning, so that old results are not used.
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,23 +3,57 @@
 import contextlib
 import dataclasses
 import functools
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
-from tubekit.data import DataUnavailable, kfold, load_cases, load_manifest
+from tubekit import _check
+from tubekit.data import (
+    DataUnavailable,
+    clip_window,
+    kfold,
+    load_cases,
+    load_manifest,
+    with_vesselness,
+)
+from tubekit.experiments.record import Source
 from tubekit.phantoms import ARTERIES, phantom_cases
 from tubekit.types import Case
+
+# Scales are about the radii of the vessels: millimetres in the liver, pixels in a photograph.
+VESSELNESS: Mapping[str, Mapping[str, Any]] = {
+    "liver": {"filter": "jerman"},
+    "vascular": {"filter": "jerman", "sigmas_mm": (1.0, 1.5, 2.0, 3.0)},
+    "retina": {
+        "filter": "jerman",
+        "sigmas_mm": (1.0, 2.0, 3.0, 4.0),
+        "tau": 0.75,
+        "bright": False,
+        "channel": 1,
+    },
+}
+
+
+class CaseSet(NamedTuple):
+    """More cases for the trained network, e.g. of a hospital that it never saw."""
+
+    cases: list[Case]
+    source: Source
 
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """Cases of one run. ``groups`` maps a case to its patient; a patient is on one side only."""
+    """Cases of one run. ``groups`` maps a case to its patient; a patient is on one side only.
+
+    ``further`` holds other test sets by the data key that their records get.
+    """
 
     train: list[Case]
     validation: list[Case]
     test: list[Case]
-    source: Literal["real", "phantom"]
+    source: Source
     classes: int
     groups: dict[str, str]
+    further: dict[str, CaseSet] = dataclasses.field(default_factory=dict)
 
 
 def cross_validation(
@@ -31,6 +65,7 @@ def cross_validation(
     validation_groups: int = 2,
     limit: int | None = None,
     fallback: str = "fundus",
+    vesselness: str | None = None,
 ) -> Split:
     """Patient-wise k-fold split of a published data set; run ``seed`` tests fold ``seed % folds``.
 
@@ -41,11 +76,14 @@ def cross_validation(
     Args:
         scale: factor on the image size, for small budgets; one, or one per axis.
         limit: at most this many validation and test cases each; ``None`` for all.
+        vesselness: name of settings in ``VESSELNESS`` to append the map, or ``None``.
     """
     try:
         cases = all_cases(name, scale)
     except DataUnavailable:
-        return phantom_split(fallback, seed=seed, train=8, validation=2, test=4)
+        return phantom_split(
+            fallback, seed=seed, train=8, validation=2, test=4, vesselness=vesselness
+        )
     manifest = load_manifest(name)
     patient = manifest.groups or {case.id: manifest.group_of(case.id) for case in cases}
     group = {case.id: patient[case.id] for case in cases}
@@ -55,7 +93,7 @@ def cross_validation(
     start = (seed * validation_groups) % len(others)
     chosen = {others[(start + i) % len(others)] for i in range(validation_groups)}
     rest = [c for c in cases if c.id not in test_ids]
-    return Split(
+    split = Split(
         train=[c for c in rest if group[c.id] not in chosen],
         validation=[c for c in rest if group[c.id] in chosen][:limit],
         test=[c for c in cases if c.id in test_ids][:limit],
@@ -63,19 +101,44 @@ def cross_validation(
         classes=len(manifest.labels.names),
         groups=group,
     )
+    return add_vesselness(split, vesselness)
+
+
+def add_vesselness(split: Split, settings: str | None) -> Split:
+    """The same split with the vesselness map as a further channel of every image."""
+    if settings is None:
+        return split
+    _check.option("vesselness", settings, list(VESSELNESS))
+
+    def added(cases: Sequence[Case]) -> list[Case]:
+        return [with_vesselness(case, **VESSELNESS[settings]) for case in cases]
+
+    further = {n: CaseSet(added(t.cases), t.source) for n, t in split.further.items()}
+    return dataclasses.replace(
+        split,
+        train=added(split.train),
+        validation=added(split.validation),
+        test=added(split.test),
+        further=further,
+    )
 
 
 @functools.lru_cache(maxsize=2)
-def all_cases(name: str, scale: float | tuple[float, ...] = 1.0) -> tuple[Case, ...]:
-    """Every available case of a data set, whatever its split.
+def all_cases(
+    name: str, scale: float | tuple[float, ...] = 1.0, limit: int | None = None
+) -> tuple[Case, ...]:
+    """Every available case of a data set, whatever its split, or the first ``limit``.
 
     Raises:
         DataUnavailable: not one case can be had.
     """
     cases: list[Case] = []
     for split in ("train", "val", "test"):
+        left = None if limit is None else limit - len(cases)
+        if left == 0:
+            break
         with contextlib.suppress(DataUnavailable):
-            cases += load_cases(name, split, scale=scale)
+            cases += load_cases(name, split, scale=scale, limit=left)
     if not cases:
         raise DataUnavailable(f"{name}: no case can be found; run 'tubekit data fetch {name}'")
     return tuple(cases)
@@ -100,18 +163,22 @@ def phantom_split(
     test: int = 12,
     binary: bool = False,
     size: tuple[int, ...] | None = None,
+    window: tuple[float, float] | None = None,
+    vesselness: str | None = None,
 ) -> Split:
     """Phantoms with fixed, disjoint generator seeds; ``seed`` changes only the training.
 
     Args:
         binary: merge all classes into one.
         size: voxels per axis; ``None`` for the phantom's usual size.
+        window: lowest and highest intensity to keep; ``None`` for all.
+        vesselness: name of settings in ``VESSELNESS`` to append the map, or ``None``.
     """
     trained, chosen, tested = (
-        list(_phantoms(name, count, offset, binary, size))
+        list(_phantoms(name, count, offset, binary, size, window))
         for offset, count in ((1000, train), (2000, validation), (3000, test))
     )
-    return Split(
+    split = Split(
         train=trained,
         validation=chosen,
         test=tested,
@@ -120,11 +187,18 @@ def phantom_split(
         classes=1 + (len(ARTERIES) if name == "cow" and not binary else 1),
         groups={case.id: case.id for case in (*trained, *chosen, *tested)},
     )
+    return add_vesselness(split, vesselness)
 
 
 @functools.lru_cache(maxsize=6)
 def _phantoms(
-    name: str, count: int, offset: int, binary: bool, size: tuple[int, ...] | None
+    name: str,
+    count: int,
+    offset: int,
+    binary: bool,
+    size: tuple[int, ...] | None,
+    window: tuple[float, float] | None,
 ) -> tuple[Case, ...]:
     """Drawing takes seconds, and every method and seed of a queue trains on the same ones."""
-    return tuple(phantom_cases(name, count, offset, size=size, classes=1 if binary else None))
+    cases = phantom_cases(name, count, offset, size=size, classes=1 if binary else None)
+    return tuple(cases if window is None else [clip_window(case, *window) for case in cases])

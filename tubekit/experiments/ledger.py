@@ -4,12 +4,14 @@ from collections import Counter
 from typing import Any
 
 from tubekit.experiments import published
-from tubekit.experiments.evaluate import LABELS
+from tubekit.experiments.chapters import Chapter
+from tubekit.experiments.chapters import chapter as chapter_facts
+from tubekit.experiments.evaluate import MEASURES
+from tubekit.experiments.names import method_label
 from tubekit.experiments.overheads import overhead_rows
 from tubekit.experiments.record import read_records
-from tubekit.experiments.tables import ResultTable, Row, claims_table, method_label, result_table
+from tubekit.experiments.tables import ResultTable, Row, claims_table, result_table
 
-CHAPTER_PAGES = {"skeleton_recall": "notebooks/01_skeleton_recall"}
 # Which committed records a chapter's verdicts rest on.
 LEDGER_PROFILE = "laptop"
 
@@ -33,7 +35,7 @@ def verdict_counts(chapter: str) -> dict[str, int]:
 
 def _chapter_rows(chapter: str) -> list[dict[str, Any]]:
     records = read_records(chapter, LEDGER_PROFILE)
-    printed = published.load(chapter)
+    printed, facts = published.load(chapter), chapter_facts(chapter)
     lines = []
     for claim in claim_rows(chapter):
         definition = next(c for c in printed.claims if c.id == claim["id"])
@@ -47,16 +49,16 @@ def _chapter_rows(chapter: str) -> list[dict[str, Any]]:
                 "ours": f"{claim['difference']:+.2f} [{claim['low']:+.2f}, {claim['high']:+.2f}]"
                 if claim["patients"]
                 else "not run",
-                "data": OUR_DATA[definition.data],
+                "data": facts.data[definition.data],
                 "seeds": claim["seeds"],
                 "profile": LEDGER_PROFILE,
                 "device": claim["device"],
                 "verdict": claim["verdict"],
                 "reason": claim["detail"],
-                "link": CHAPTER_PAGES[chapter],
+                "link": facts.page,
             }
         )
-    lines += [{**row, "link": CHAPTER_PAGES[chapter]} for row in overhead_rows(chapter)]
+    lines += [{**row, "link": facts.page} for row in overhead_rows(chapter)]
     for name, table in printed.tables.items():
         measured = result_table(records, chapter, name, LEDGER_PROFILE, table.metrics)
         for data, methods in table.rows.items():
@@ -68,28 +70,22 @@ def _chapter_rows(chapter: str) -> list[dict[str, Any]]:
                             "chapter": chapter,
                             "table": table.title,
                             "row": f"{printed.data[data]}, {printed.methods.get(method, method)}",
-                            "metric": LABELS[metric],
-                            "paper": "not known" if paper == "unknown" else str(paper),
-                            "link": CHAPTER_PAGES[chapter],
-                            **_ours(measured, data, method, metric, paper),
+                            "metric": MEASURES[metric].label,
+                            "paper": printed.text(name, data, method, metric),
+                            "link": facts.page,
+                            **_ours(facts, measured, data, method, metric, paper),
                         }
                     )
     return lines
 
 
-# The data our records use where the paper used something else.
-OUR_DATA = {
-    "roads": "Massachusetts Roads, 12 crops",
-    "retina": "CHASE_DB1",
-    "cracks": "CrackForest",
-    "canal": "canal phantom",
-    "cow_binary": "Circle of Willis phantom, binary",
-    "cow": "Circle of Willis phantom, 13 classes",
-}
-
-
 def _ours(
-    measured: ResultTable, data: str, method: str, metric: str, paper: published.Cell | None
+    facts: Chapter,
+    measured: ResultTable,
+    data: str,
+    method: str,
+    metric: str,
+    paper: published.Cell | None,
 ) -> dict[str, Any]:
     found: Row | None = next(
         (r for r in measured.rows if (r.data, r.method, r.metric) == (data, method, metric)), None
@@ -97,17 +93,18 @@ def _ours(
     if found is None:
         return {
             "ours": "not run",
-            "data": OUR_DATA[data],
+            "data": facts.data[data],
             "seeds": 0,
             "profile": LEDGER_PROFILE,
             "device": "",
             "verdict": "not comparable",
-            "reason": NOT_RUN.get((data, method), "no record yet; `make results` runs it"),
+            "reason": facts.reason(data, method),
         }
-    reason = "the paper's value is not known to us" if isinstance(paper, str) else DIFFERENCE[data]
+    unknown = "the paper's value is not known to us"
+    reason = unknown if isinstance(paper, str) else facts.differences[data]
     return {
         "ours": f"{found.mean:.2f} ± {found.sd:.2f}",
-        "data": OUR_DATA[data],
+        "data": facts.data[data],
         "seeds": found.seeds,
         "profile": LEDGER_PROFILE,
         "device": found.device,
@@ -115,23 +112,3 @@ def _ours(
         "verdict": "not comparable",
         "reason": reason,
     }
-
-
-DIFFERENCE = {
-    "roads": "12 crops and a small network instead of 1,171 images and the full protocol",
-    "retina": "other data: CHASE_DB1 instead of DRIVE, which asks for registration",
-    "cracks": "other data: CrackForest instead of the paper's set",
-    "canal": "phantom instead of ToothFairy, which asks for registration",
-    "cow_binary": "phantom instead of TopCoW, which asks for registration",
-    "cow": "phantom instead of TopCoW, which asks for registration",
-}
-
-# Why a cell has no record, where that is more than a lack of time.
-CANAL = (
-    "CE + Dice finds nothing of the canal, a thousandth of the volume, within the laptop budget, "
-    "so no comparison could mean anything; the full profile has the recipe"
-)
-NOT_RUN = {
-    ("cow", "topo_cldice"): "13 topological skeletons a step exceed the memory of this profile",
-    **{("canal", method): CANAL for method in ("ce_dice", "cldice", "topo_cldice", "srl")},
-}

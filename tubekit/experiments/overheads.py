@@ -6,7 +6,7 @@ import numpy as np
 
 from tubekit.experiments import published
 from tubekit.experiments.cost import read_costs
-from tubekit.experiments.tables import method_label
+from tubekit.experiments.names import method_label
 from tubekit.experiments.verdict import Verdict
 
 RECORD = "fig-6__laptop__cpu"

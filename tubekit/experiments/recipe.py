@@ -5,9 +5,12 @@ import hashlib
 import json
 from typing import Any, Literal
 
+from tubekit.experiments.evaluate import DEFAULT
 from tubekit.types import Spec
 
 Profile = Literal["smoke", "laptop", "full"]
+# What a run is called and what is measured after it; none of it changes the trained network.
+_NAMES = ("chapter", "table", "data_name", "method", "profile", "seeds", "metrics", "deviations")
 PROFILES: tuple[Profile, ...] = ("smoke", "laptop", "full")
 
 
@@ -29,6 +32,8 @@ class Recipe:
         max_seconds: training stops there even when steps are left, and the record says so.
         foreground_fraction: share of patches centred on a foreground voxel.
         mirror_axes: spatial axes that may be flipped; () for labels that know left from right.
+        overlap: share of a test window that the next one repeats.
+        metrics: measured on the test cases, keys of ``evaluate.MEASURES``.
         maps_when: compute target maps on the augmented patch, or once per case.
         deviations: every known difference from the paper's protocol, in words.
     """
@@ -51,6 +56,8 @@ class Recipe:
     mirror_axes: tuple[int, ...] | None = None
     maps_when: Literal["patch", "case"] = "case"
     validations: int = 3
+    overlap: float = 0.5
+    metrics: tuple[str, ...] = DEFAULT
     deviations: tuple[str, ...] = ()
 
     @property
@@ -66,8 +73,10 @@ class Recipe:
     def digest(self) -> str:
         """SHA-256 of what decides the numbers: everything but names, seeds and remarks."""
         content = self.to_dict()
-        for name in ("chapter", "table", "data_name", "method", "profile", "seeds", "deviations"):
+        for name in _NAMES:
             del content[name]
+        if self.overlap == 0.5:  # records made before it could be chosen keep their digest
+            del content["overlap"]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def shortened(self, *, steps: int) -> "Recipe":

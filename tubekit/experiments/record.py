@@ -10,6 +10,8 @@ from tubekit.data.storage import write_atomic
 from tubekit.experiments.environment import REPOSITORY
 
 RESULTS = REPOSITORY / "book" / "results"
+Source = Literal["real", "rendered", "phantom"]
+"""Of images: photographed or scanned, painted around real masks, or wholly synthetic."""
 
 
 class Record(BaseModel):
@@ -25,7 +27,7 @@ class Record(BaseModel):
     recipe: dict[str, Any]
     digest: str
     seed: int
-    source: Literal["real", "phantom"]
+    source: Source
     training_cases: list[str]
     validation_cases: list[str]
     groups: dict[str, str]

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from tubekit.experiments.tables import ResultTable, method_label
+from tubekit.experiments.names import method_label
+from tubekit.experiments.tables import ResultTable
 from tubekit.plots import Html, table_html
 
 

@@ -2,13 +2,14 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from torch import nn
 
 from tubekit.data import PatchSampler, normalise
+from tubekit.data.targets import MAPS
 from tubekit.experiments.data import Split
 from tubekit.experiments.environment import commit, device_name, now, versions
 from tubekit.experiments.evaluate import evaluate
@@ -46,7 +47,8 @@ def run(
         split.train,
         recipe.patch_size,
         recipe.batch_size,
-        maps=tuple(loss.needs),
+        # The loop itself supplies what is no target map: the image, or logits of mixed images.
+        maps=tuple(name for name in loss.needs if name in MAPS),
         foreground_fraction=recipe.foreground_fraction,
         mirror_axes=recipe.mirror_axes,
         when=recipe.maps_when,
@@ -67,11 +69,39 @@ def run(
         seed=seed,
         progress=progress,
     )
-    predictions = {c.id: predict(network, c, recipe, device) for c in split.test}
-    cases = {c.id: evaluate(predictions[c.id], c, split.classes) for c in split.test}
+    cases = test(network, split.test, recipe, split.classes, device)
     record = make_record(recipe, seed, split, fitted, cases, network, device)
     record.seconds_total = round(time.perf_counter() - began, 2)
     return record, network, split
+
+
+def test(
+    network: nn.Module, cases: Sequence[Case], recipe: Recipe, classes: int, device: str
+) -> dict[str, dict[str, float | None]]:
+    """The recipe's metrics of every case."""
+    predictions = {case.id: predict(network, case, recipe, device) for case in cases}
+    return {c.id: evaluate(predictions[c.id], c, classes, recipe.metrics) for c in cases}
+
+
+def further_records(
+    record: Record, network: nn.Module, split: Split, recipe: Recipe, device: str
+) -> list[Record]:
+    """The same network on the split's other test sets, each as a record of its own."""
+    device = resolve_device(device)
+    found = []
+    for name, other in split.further.items():
+        cases = test(network, other.cases, recipe, split.classes, device)
+        found.append(
+            record.model_copy(
+                update={
+                    "recipe": record.recipe | {"data_name": name},
+                    "source": other.source,
+                    "groups": {case.id: case.id for case in other.cases},
+                    "cases": cases,
+                }
+            )
+        )
+    return found
 
 
 def build_network(recipe: Recipe, split: Split) -> nn.Module:
@@ -82,7 +112,13 @@ def build_network(recipe: Recipe, split: Split) -> nn.Module:
 
 def predict(network: nn.Module, case: Case, recipe: Recipe, device: str) -> np.ndarray:
     """Label map of one case with the recipe's patch size."""
-    return predict_label(network, normalise(case), patch_size=recipe.patch_size, device=device)
+    return predict_label(
+        network,
+        normalise(case),
+        patch_size=recipe.patch_size,
+        overlap=recipe.overlap,
+        device=device,
+    )
 
 
 def validation_score(recipe: Recipe, split: Split, device: str) -> Callable[[nn.Module], float]:
@@ -91,10 +127,14 @@ def validation_score(recipe: Recipe, split: Split, device: str) -> Callable[[nn.
     def score(network: nn.Module) -> float:
         values = []
         for case in split.validation:
-            prediction = predict(network, case, recipe, device)
+            if case.label is None:
+                continue
+            # No loss sees what lies outside the field of view, so it must not select either.
+            valid = np.ones(case.label.shape, bool) if case.valid is None else case.valid
+            found, label = predict(network, case, recipe, device)[valid], case.label[valid]
             for k in range(1, split.classes):
-                if case.label is not None and (case.label == k).any():
-                    values.append(dice(prediction == k, case.label == k))
+                if (label == k).any():
+                    values.append(dice((found == k)[None], (label == k)[None]))
         return float(np.mean(values))
 
     return score

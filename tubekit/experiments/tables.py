@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from tubekit.experiments import published
-from tubekit.experiments.evaluate import LABELS, METRICS, PERCENT
+from tubekit.experiments.chapters import chapter as chapter_facts
+from tubekit.experiments.evaluate import MEASURES
+from tubekit.experiments.names import method_label
 from tubekit.experiments.record import Record
 from tubekit.experiments.verdict import Comparison, claim_verdict, compare, holm, per_unit
-
-BASELINE = "ce_dice"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +52,7 @@ class ResultTable:
             methods: rows in this order; ``None`` takes all that were measured. A method without
                 a record says so.
         """
+        printed = published.load(self.chapter)
         found = {(r.method, r.metric): r for r in self.rows if r.data == data}
         chosen = methods or list(dict.fromkeys(method for method, _ in found))
         lines = {}
@@ -59,12 +60,11 @@ class ResultTable:
             line = {}
             for metric in metrics:
                 row = found.get((method, metric))
-                line[LABELS[metric]] = _ours(row)
-                paper = published.load(self.chapter).cell(self.table, data, method, metric)
-                if paper is not None:
-                    line[f"{LABELS[metric]}, paper"] = _paper(paper)
+                line[MEASURES[metric].label] = _ours(row)
+                if paper := printed.text(self.table, data, method, metric):
+                    line[f"{MEASURES[metric].label}, paper"] = paper.replace(" ", "\u00a0")
             lines[method_label(method)] = line
-        return pd.DataFrame.from_dict(lines, orient="index").fillna("–").rename_axis("Loss")
+        return pd.DataFrame.from_dict(lines, orient="index").fillna("–").rename_axis("Method")
 
     def about(self, data: str) -> str:
         """What the rows of one data set rest on, for a caption."""
@@ -75,27 +75,6 @@ class ResultTable:
         devices = " and ".join(sorted({r.device for r in rows}))
         units, seeds = max(r.units for r in rows), max(r.seeds for r in rows)
         return f"{kinds} data, {units} cases, {seeds} seeds, profile {self.profile}, {devices}"
-
-
-METHOD_LABELS = {
-    "ce_dice": "CE + Dice",
-    "cldice": "+ clDice",
-    "cldice_authors": "+ clDice, authors' algorithm",
-    "topo_cldice": "+ Topo-clDice",
-    "srl": "+ Skeleton Recall",
-    "soft_recall": "+ soft recall (whole label)",
-    "tversky": "CE + Tversky (0.3, 0.7)",
-    "srl_unclipped": "+ Skeleton Recall, unclipped tube",
-    "srl_reskeletonised": "+ Skeleton Recall, tube made anew",
-    "srl_as_released": "+ Skeleton Recall, as released",
-}
-
-
-def method_label(method: str) -> str:
-    """Readable name of a method, with its weight where the name carries one."""
-    name, _, weight = method.partition("_w")
-    label = METHOD_LABELS.get(name, name)
-    return f"{label}, w = {weight}" if weight else label
 
 
 def grouped(records: Sequence[Record]) -> dict[tuple[str, str, str], list[Record]]:
@@ -114,17 +93,19 @@ def result_table(
     Holm's correction runs over the metrics of one method on one data set.
     """
     printed = published.load(chapter)
+    facts = chapter_facts(chapter)
+    baseline, runs_of = facts.baseline_of(table), facts.records_of(table)
     groups = grouped(records)
     rows = []
     for (of_table, data, method), runs in groups.items():
-        if of_table != table:
+        if of_table != runs_of:
             continue
-        base = groups.get((table, data, BASELINE), [])
-        pairs = [compare(runs, base, m) if method != BASELINE else None for m in metrics]
+        base = groups.get((runs_of, data, baseline), [])
+        pairs = [compare(runs, base, m) if method != baseline else None for m in metrics]
         corrected = iter(holm([p.p for p in pairs if p is not None]))
         for metric, pair in zip(metrics, pairs, strict=True):
             values = np.array(list(per_unit(runs, metric).values()))
-            scale = 100.0 if metric in PERCENT else 1.0
+            scale = _scale(metric)
             rows.append(
                 Row(
                     table=table,
@@ -153,15 +134,17 @@ def claims_table(records: Sequence[Record], chapter: str) -> pd.DataFrame:
     groups = grouped(records)
     lines = []
     for claim in published.load(chapter).claims:
-        method = groups.get((claim.table, claim.data, claim.method), [])
-        baseline = groups.get((claim.table, claim.data, claim.baseline), [])
-        scale = 100.0 if claim.metric in PERCENT else 1.0
+        table = chapter_facts(chapter).records_of(claim.table)
+        method = groups.get((table, claim.data, claim.method), [])
+        baseline = groups.get((table, claim.data, claim.baseline), [])
+        scale = _scale(claim.metric)
         pair = _scaled(compare(method, baseline, claim.metric), scale)
-        verdict, detail = claim_verdict(pair, higher=METRICS[claim.metric][1], margin=claim.margin)
+        higher = MEASURES[claim.metric].higher_is_better
+        verdict, detail = claim_verdict(pair, higher=higher, margin=claim.margin)
         lines.append(
             {
                 "claim": claim.text,
-                "metric": LABELS[claim.metric],
+                "metric": MEASURES[claim.metric].label,
                 "difference": pair.difference if pair else float("nan"),
                 "low": pair.low if pair else float("nan"),
                 "high": pair.high if pair else float("nan"),
@@ -177,6 +160,11 @@ def claims_table(records: Sequence[Record], chapter: str) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
+def _scale(metric: str) -> float:
+    """Ratios are shown in per cent."""
+    return 100.0 if MEASURES[metric].percent else 1.0
+
+
 def _scaled(pair: Comparison | None, scale: float) -> Comparison | None:
     if pair is None:
         return None
@@ -186,14 +174,10 @@ def _scaled(pair: Comparison | None, scale: float) -> Comparison | None:
 
 
 def _ours(row: Row | None) -> str:
-    """Mean and deviation; a star where the difference to CE + Dice survives Holm's correction."""
+    """Mean and deviation; a star: the difference to the baseline survives Holm's correction."""
     if row is None:
         return "not run"
     star = " *" if row.p_holm is not None and row.p_holm < 0.05 else ""
-    digits = 1 if row.metric in PERCENT else 2
+    digits = 1 if MEASURES[row.metric].percent else 2
     # No-break spaces keep a value and its deviation on one line of a narrow table.
     return f"{row.mean:.{digits}f} ± {row.sd:.{digits}f}{star}".replace(" ", "\u00a0")
-
-
-def _paper(cell: published.Cell) -> str:
-    return "not known" if cell == "unknown" else str(cell)

@@ -6,7 +6,9 @@ Hard operations take NumPy arrays, soft ones (with gradients) take tensors (b c 
 from tubekit.geometry.distance import distance_transform, signed_distance, surface
 from tubekit.geometry.graph import SkeletonBranch, SkeletonGraph, skeleton_graph
 from tubekit.geometry.hessian import hessian_eigenvalues
+from tubekit.geometry.lines import rasterise_line
 from tubekit.geometry.morphology import soft_dilate, soft_erode, soft_open
+from tubekit.geometry.reconnect import end_points, reconnect
 from tubekit.geometry.skeleton import skeletonize, tubed_skeleton
 from tubekit.geometry.soft_skeleton import soft_skeleton
 from tubekit.geometry.topological_skeleton import topological_skeleton
@@ -25,6 +27,7 @@ __all__ = [
     "betti_numbers",
     "components",
     "distance_transform",
+    "end_points",
     "euler_number",
     "fill_holes",
     "frangi",
@@ -32,6 +35,8 @@ __all__ = [
     "jerman",
     "largest_component",
     "meijering",
+    "rasterise_line",
+    "reconnect",
     "sato",
     "signed_distance",
     "skeleton_graph",

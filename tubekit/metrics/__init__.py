@@ -8,8 +8,20 @@ from tubekit.metrics.branches import (
     reference_tree,
     tree_length_detected,
 )
+from tubekit.metrics.calibre import (
+    diameter_map,
+    dice_by_diameter,
+    dice_large,
+    dice_medium,
+    dice_small,
+)
 from tubekit.metrics.cases import DEFAULT_METRICS, Metric, evaluate_case
-from tubekit.metrics.centerline import cldice, topology_precision, topology_sensitivity
+from tubekit.metrics.centerline import (
+    centerline_f1,
+    cldice,
+    topology_precision,
+    topology_sensitivity,
+)
 from tubekit.metrics.overlap import (
     Counts,
     counts,
@@ -32,6 +44,7 @@ from tubekit.metrics.topology import (
     betti_error_2,
     betti_errors,
 )
+from tubekit.metrics.volume_distance import average_hausdorff
 
 __all__ = [
     "DEFAULT_METRICS",
@@ -44,6 +57,7 @@ __all__ = [
     "RocCurve",
     "SurfaceDistances",
     "assd",
+    "average_hausdorff",
     "betti_difference_0",
     "betti_error_0",
     "betti_error_1",
@@ -52,9 +66,15 @@ __all__ = [
     "branch_report",
     "branches_detected",
     "case_report",
+    "centerline_f1",
     "cldice",
     "counts",
+    "diameter_map",
     "dice",
+    "dice_by_diameter",
+    "dice_large",
+    "dice_medium",
+    "dice_small",
     "evaluate_case",
     "false_positive_rate",
     "hausdorff",

@@ -30,6 +30,29 @@ _FIXED = {
     "topology_sensitivity": Definition(
         "share of the target's skeleton inside the prediction", "0, undefined, undefined"
     ),
+    "centerline_f1": Definition(
+        "harmonic mean of the shares of each skeleton within 2 mm of the other", "0, 0, 1"
+    ),
+    **{
+        f"dice_{name}": Definition(
+            f"Dice among the target's vessels with a diameter {range_}; each place goes to the "
+            "vessel whose skeleton is nearest; undefined for a target without such vessels",
+            "0 or undefined, undefined, undefined",
+        )
+        for name, range_ in (
+            ("small", "below 5 mm"),
+            ("medium", "from 5 to below 10 mm"),
+            ("large", "of 10 mm and more"),
+        )
+    },
+    "average_hausdorff": Definition(
+        "mean distance of all voxels of one mask from the other, mean of both directions, in mm",
+        "undefined, undefined, undefined",
+    ),
+    "average_hausdorff_max": Definition(
+        "mean distance of all voxels of one mask from the other, larger direction, in mm",
+        "undefined, undefined, undefined",
+    ),
     "hausdorff": Definition(
         "largest distance between the surfaces, in mm", "undefined, undefined, undefined"
     ),

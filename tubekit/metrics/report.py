@@ -10,14 +10,16 @@ from jaxtyping import Bool
 
 from tubekit import _check
 from tubekit.metrics.branches import branch_report, reference_tree
+from tubekit.metrics.calibre import CALIBRES, calibre_scores
 from tubekit.metrics.cases import Labels, over_classes
-from tubekit.metrics.centerline import centerline_scores
+from tubekit.metrics.centerline import centerline_scores, centerlines, line_f1
 from tubekit.metrics.definitions import definitions_of, hd95_name, nsd_name
 from tubekit.metrics.overlap import counts
 from tubekit.metrics.pair import joint_box, mask_pair
 from tubekit.metrics.surface import HD95_DEFINITIONS, NSD_DEFINITIONS, check_tolerance
 from tubekit.metrics.surface_distance import surface_distances
 from tubekit.metrics.topology import betti_errors
+from tubekit.metrics.volume_distance import volume_distances
 from tubekit.types import Spacing
 
 
@@ -148,7 +150,9 @@ def _measure(
     """All values of one pair cut out of an image with ``beyond`` more voxels of background."""
     table = counts(pred, target)
     table = table._replace(true_negative=table.true_negative + beyond)
-    lines = centerline_scores(pred, target)
+    lines = centerlines(pred, target)
+    by_calibre = calibre_scores(pred, target, lines.target, asked.spacing)
+    apart = volume_distances(pred, target, asked.spacing)
     betti = betti_errors(pred, target)
     return {
         "dice": table.dice,
@@ -157,8 +161,12 @@ def _measure(
         "recall": table.recall,
         "false_positive_rate": table.false_positive_rate,
         "volume_ratio": table.volume_ratio,
-        **lines._asdict(),
+        **centerline_scores(pred, target, lines)._asdict(),
+        "centerline_f1": line_f1(lines, asked.spacing),
+        **{f"dice_{k}": v for k, v in zip(CALIBRES, by_calibre, strict=True)},
         **_surface_values(pred, target, asked),
+        "average_hausdorff": apart.average("mean"),
+        "average_hausdorff_max": apart.average("max"),
         **{f"betti_error_{i}": float(error) for i, error in enumerate(betti.errors)},
         "betti_difference_0": float(betti.signed_0),
         **_branch_values(pred, target),

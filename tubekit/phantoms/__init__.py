@@ -1,11 +1,20 @@
 """Synthetic vessels whose centre line, radius and topology are known exactly."""
 
+from tubekit.phantoms.airway import airway_phantom
 from tubekit.phantoms.canal import canal_phantom
 from tubekit.phantoms.cases import phantom_cases
 from tubekit.phantoms.circle_of_willis import ARTERIES, circle_of_willis_phantom
+from tubekit.phantoms.contrast_ct import LiverCT, render_liver_ct
+from tubekit.phantoms.coronary import coronary_phantom
 from tubekit.phantoms.damage import Damage, cut_gaps, drop_branches, shift, thin
 from tubekit.phantoms.fundus import fundus_phantom
 from tubekit.phantoms.grow import grow_tree
+from tubekit.phantoms.incomplete import (
+    IncompleteLabel,
+    Recovery,
+    incomplete_label,
+    recovery,
+)
 from tubekit.phantoms.phantom import Phantom
 from tubekit.phantoms.raster import Raster, euler_number, rasterise
 from tubekit.phantoms.rule import GrowthRule, Root, murray_angles, murray_radii
@@ -18,23 +27,31 @@ __all__ = [
     "Branch",
     "Damage",
     "GrowthRule",
+    "IncompleteLabel",
     "KnownSolid",
+    "LiverCT",
     "Phantom",
     "Raster",
+    "Recovery",
     "Root",
     "Tree",
+    "airway_phantom",
     "canal_phantom",
     "circle_of_willis_phantom",
+    "coronary_phantom",
     "cut_gaps",
     "drop_branches",
     "euler_number",
     "fundus_phantom",
     "grow_tree",
+    "incomplete_label",
     "known_solids",
     "murray_angles",
     "murray_radii",
     "phantom_cases",
     "rasterise",
+    "recovery",
+    "render_liver_ct",
     "shift",
     "thin",
     "vascular_phantom",

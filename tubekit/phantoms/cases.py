@@ -5,15 +5,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from tubekit import _check
+from tubekit.phantoms.airway import airway_phantom
 from tubekit.phantoms.canal import canal_phantom
 from tubekit.phantoms.circle_of_willis import circle_of_willis_phantom
+from tubekit.phantoms.coronary import coronary_phantom
 from tubekit.phantoms.fundus import fundus_phantom
 from tubekit.phantoms.phantom import Phantom
 from tubekit.phantoms.vascular import vascular_phantom
 from tubekit.types import Case
 
-NAMES = ("fundus", "vascular", "canal", "cow")
-_VOLUME = (64, 96, 96)
+NAMES = ("fundus", "vascular", "canal", "cow", "airway", "coronary")
+_VOLUME, _CHEST = (64, 96, 96), (96, 96, 96)
 
 
 def phantom_cases(
@@ -27,11 +29,13 @@ def phantom_cases(
     """Draw ``n`` cases; other seeds give other cases, so that splits never share one.
 
     Args:
-        name: ``"fundus"``, ``"vascular"``, ``"canal"`` or ``"cow"`` (Circle of Willis).
+        name: ``"fundus"``, ``"vascular"``, ``"canal"``, ``"cow"`` (Circle of Willis),
+            ``"airway"`` or ``"coronary"`` (both CT in Hounsfield units).
         n: number of cases, 0 or more.
         seed: seed of the data set, 0 or more.
-        size: voxels per axis; ``None`` means (256, 256) or (64, 96, 96). A fundus is square.
-        classes: number of labels; ``None`` means 1, and 13 for ``"cow"``.
+        size: voxels per axis; ``None`` means (256, 256), (64, 96, 96) or (96, 96, 96). A
+            fundus is square.
+        classes: number of labels; ``None`` means 1, and 13 for ``"cow"``. CT has one.
     Raises:
         ValueError: an unknown name, a negative number, or a size the phantom refuses.
     """
@@ -56,4 +60,9 @@ def _draw(name: str, seed: int, size: Sequence[int] | None, classes: int | None)
         return vascular_phantom(size or _VOLUME, seed, classes=classes or 1)
     if name == "canal":
         return canal_phantom(size or _VOLUME, seed, classes=classes or 1)
+    if name in ("airway", "coronary"):
+        if classes not in (None, 1):
+            raise ValueError(f"classes of {name} must be 1, got {classes}; leave it out")
+        draw = airway_phantom if name == "airway" else coronary_phantom
+        return draw(size or _CHEST, seed)
     return circle_of_willis_phantom(size or _VOLUME, seed, classes=classes or 13)

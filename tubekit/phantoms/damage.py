@@ -50,9 +50,14 @@ def drop_branches(phantom: Phantom, fraction: float, rng: np.random.Generator) -
         kept = [i for i in range(len(tree.branches)) if i not in dropped]
         leaves = [kept[i] for i in tree.without(set(dropped)).leaves()]
         dropped.append(int(rng.choice(leaves or kept)))
-    rest = tree.without(set(dropped))
+    return without_branches(phantom, dropped)
+
+
+def without_branches(phantom: Phantom, dropped: Sequence[int]) -> Damage:
+    """The label drawn anew from all branches but the dropped indices into the tree."""
+    rest = phantom.tree.without(set(dropped))
     label = class_map(rest, rasterise(rest)).astype(_label(phantom).dtype)
-    return _damage(_label(phantom), label, {"kind": "drop_branches", "branches": dropped})
+    return _damage(_label(phantom), label, {"kind": "drop_branches", "branches": list(dropped)})
 
 
 def cut_gaps(

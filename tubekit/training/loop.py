@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from tqdm import tqdm
 
 from tubekit.training.batches import Batch, loss_of, stream
+from tubekit.training.mixing import MIX_MAPS, mix_maps
 from tubekit.training.optimizers import nnunet_sgd
 from tubekit.training.precision import precision_plugin, resolve_device, resolve_precision
 from tubekit.training.schedule import poly
@@ -49,7 +50,9 @@ def fit(
 
     Args:
         network: returns a Tensor or a SegOutput.
-        loss: called as ``loss(output, target, **maps)``; its ``needs`` name the maps.
+        loss: called as ``loss(output, target, **maps)``; its ``needs`` name the maps. Maps of
+            ``mix_maps`` are made here, by a second pass of the network; all others are the
+            batch's.
         batches: index to batch, a pure function; one index per step and device.
         steps: optimiser steps of the whole training.
         optimizer: parameters to optimiser, e.g. ``Spec(adamw, lr=1e-3)``.
@@ -108,16 +111,21 @@ def fit(
             return run.step == steps or fabric.broadcast(run.seconds >= limit)
 
         done = finished()
+        mixes = not set(MIX_MAPS).isdisjoint(getattr(loss, "needs", ()))
         pending = range(run.step * devices + fabric.global_rank, steps * devices, devices)
         bar = tqdm(total=steps, initial=run.step, disable=not progress)
         for batch in stream(batches, () if done else pending, prefetch=prefetch):
             for group, rate in zip(bare.param_groups, rates, strict=True):
                 group["lr"] = rate * factor(run.step, steps)
+            index = run.step * devices + fabric.global_rank
             run.step += 1
             batch = fabric.to_device(batch)
             model.train()
             try:
-                value = loss_of(loss, model(batch["image"]), batch)
+                output = model(batch["image"])
+                if mixes:
+                    batch = batch | mix_maps(model, batch["image"], seed, index)
+                value = loss_of(loss, output, batch)
             except ValueError as error:
                 raise ValueError(f"training step {run.step}: {error}") from error
             fabric.backward(value)

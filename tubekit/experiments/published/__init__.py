@@ -15,16 +15,22 @@ class _Strict(BaseModel):
 
 
 class PublishedTable(_Strict):
-    """One printed table: ``rows[data][method]`` lists one cell per metric."""
+    """One printed table: ``rows[data][method]`` lists one cell per metric.
+
+    ``sd`` has the same form and holds the printed standard deviations, where there are any.
+    """
 
     title: str
     metrics: list[str]
     rows: dict[str, dict[str, list[Cell]]]
+    sd: dict[str, dict[str, list[Cell]]] = {}
 
     @model_validator(mode="after")
     def _one_cell_per_metric(self) -> "PublishedTable":
-        for data, methods in self.rows.items():
+        for data, methods in (*self.rows.items(), *self.sd.items()):
             for method, cells in methods.items():
+                if method not in self.rows.get(data, {}):
+                    raise ValueError(f"{self.title}, {data}/{method}: a deviation without a mean")
                 if len(cells) != len(self.metrics):
                     raise ValueError(
                         f"{self.title}, {data}/{method}: expected {len(self.metrics)} cells, "
@@ -63,10 +69,28 @@ class Published(_Strict):
     def cell(self, table: str, data: str, method: str, metric: str) -> Cell | None:
         """The printed value; None where the paper has no such cell."""
         printed = self.tables.get(table)
-        cells = printed.rows.get(data, {}).get(method) if printed else None
-        if printed is None or cells is None or metric not in printed.metrics:
-            return None
-        return cells[printed.metrics.index(metric)]
+        return _find(printed.metrics, printed.rows, data, method, metric) if printed else None
+
+    def text(self, table: str, data: str, method: str, metric: str) -> str:
+        """The printed value as a reader sees it, with its deviation; "" where there is none."""
+        value = self.cell(table, data, method, metric)
+        if value is None:
+            return ""
+        printed = self.tables[table]
+        sd = _find(printed.metrics, printed.sd, data, method, metric)
+        shown = "not known" if value == "unknown" else str(value)
+        return f"{shown} ± {sd}" if isinstance(sd, float) else shown
+
+
+def _find(
+    metrics: list[str],
+    rows: dict[str, dict[str, list[Cell]]],
+    data: str,
+    method: str,
+    metric: str,
+) -> Cell | None:
+    cells = rows.get(data, {}).get(method)
+    return None if cells is None or metric not in metrics else cells[metrics.index(metric)]
 
 
 @functools.cache

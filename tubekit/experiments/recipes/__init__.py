@@ -1,9 +1,9 @@
 """The recipes of each chapter: ``recipes(chapter, profile)``."""
 
 from tubekit.experiments.recipe import PROFILES, Profile, Recipe
-from tubekit.experiments.recipes import skeleton_recall
+from tubekit.experiments.recipes import harmonyseg, skeleton_recall
 
-CHAPTERS = {"skeleton_recall": skeleton_recall.recipes}
+CHAPTERS = {"skeleton_recall": skeleton_recall.recipes, "harmonyseg": harmonyseg.recipes}
 
 
 def recipes(chapter: str, profile: Profile) -> list[Recipe]:

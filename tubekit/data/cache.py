@@ -1,0 +1,67 @@
+"""Arrays that are computed once and kept on disk, under a key of all they depend on."""
+
+import functools
+import hashlib
+import inspect
+import io
+import logging
+import sys
+import zipfile
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from tubekit.data.storage import write_atomic
+
+log = logging.getLogger("tubekit.data")
+
+Array = TypeVar("Array", bound=np.ndarray)
+
+
+def cached_array(path: Path, shape: tuple[int, ...], compute: Callable[[], Array]) -> Array:
+    """The array kept at ``path``, else the computed one, which is then kept there.
+
+    A damaged entry is computed anew; a cache that cannot be written is only logged.
+
+    Args:
+        path: of the entry, named by ``content_key``.
+        shape: that the array must have.
+        compute: makes the array.
+    """
+    try:
+        with np.load(path) as stored:
+            found: Array = stored["map"]
+        if found.shape == shape:
+            return found
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        if path.exists():
+            log.warning("%s: damaged cache entry is computed anew (%s)", path, error)
+    made = compute()
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, map=made)
+    try:
+        write_atomic(path, buffer.getvalue())
+    except OSError as error:
+        log.warning("a computed map is not cached: %s", error)
+    return made
+
+
+def content_key(head: str, *arrays: np.ndarray) -> str:
+    """Name of an entry: SHA-256 of a text that says what is computed, and of its inputs."""
+    digest = hashlib.sha256(head.encode())
+    for array in arrays:
+        digest.update(f" {array.dtype.str} {array.shape} ".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+@functools.cache
+def sources(*names: str) -> str:
+    """SHA-256 of the modules named, the geometry package, and the packages below it."""
+    geometry = [m for m in sorted(sys.modules) if m.startswith("tubekit.geometry.")]
+    texts = [inspect.getsource(sys.modules[m]) for m in [*geometry, *names]]
+    packages = [version(p) for p in ("numpy", "scipy", "scikit-image", "edt", "numba")]
+    return hashlib.sha256("".join([*texts, *packages]).encode()).hexdigest()

@@ -1,0 +1,135 @@
+"""What happens to a case before normalisation: a window of intensities, another spacing."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import scipy.ndimage
+import scipy.sparse
+from jaxtyping import Float32, Integer
+
+from tubekit import _check
+from tubekit.geometry import skeletonize
+from tubekit.types import Case, Spacing
+
+# Interpolation weights that sum to one half may come out a rounding error below it.
+_HALF = 0.5 - 1e-5
+
+
+def clip_window(case: Case, low: float, high: float) -> Case:
+    """Cut intensities off below ``low`` and above ``high``; derived channels stay as they are.
+
+    Args:
+        case: any number of channels.
+        low: in the image's unit; Hounsfield units in CT.
+        high: larger than ``low``.
+    Raises:
+        ValueError: not ``low < high``.
+    """
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise ValueError(
+            f"expected a window with low < high, got {low} and {high}; a window of the liver is "
+            "-100 to 200 HU"
+        )
+    image = case.image.copy()
+    measured = image[: image.shape[0] - case.derived]
+    np.clip(measured, low, high, out=measured)
+    return dataclasses.replace(case, image=image)
+
+
+def resample(case: Case, spacing_mm: Sequence[float]) -> Case:
+    """Bring a case to another spacing; the first corner of the image stays where it is.
+
+    Image and derived channels are interpolated linearly; along axes that shrink they are smoothed
+    before, by a Gaussian of (factor - 1) / 2 voxels, so that detail finer than the new grid does
+    not turn into patterns. Each class of the label goes the same way as a map of 0 and 1: a voxel
+    is foreground where the sum over the foreground classes is at least one half, and takes the
+    class with most; ``valid`` likewise. Tubes thinner than that survive a coarser grid too: every
+    new voxel that holds a centre line voxel of the label keeps that voxel's class.
+
+    Args:
+        case: 2-D or 3-D.
+        spacing_mm: the new voxel size, one per axis, in array order (z, y, x).
+    Returns:
+        A case with exactly this spacing. The number of voxels is rounded, at least 1, so the far
+        border moves by up to half a voxel; values there repeat the last ones.
+    Raises:
+        ValueError: not one positive spacing per axis.
+    """
+    new = _check.spacing(spacing_mm, case.image.ndim - 1)
+    if new == case.spacing:
+        return case
+    grid = _Grid(case.image.shape[1:], case.spacing, new)
+    label, valid = case.label, case.valid
+    image = np.empty((case.image.shape[0], *grid.shape), np.float32)
+    for channel, target in zip(case.image, image, strict=True):
+        target[:] = grid.interpolate(channel)
+    return dataclasses.replace(
+        case,
+        image=image,
+        label=None if label is None else _resample_label(label, grid),
+        spacing=new,
+        valid=None if valid is None else grid.interpolate(valid) >= _HALF,
+    )
+
+
+class _Grid:
+    """A new grid over an old one, with the same first corner; one sparse matrix per axis."""
+
+    def __init__(self, shape: tuple[int, ...], old: Spacing, new: Spacing) -> None:
+        self.factors = [b / a for a, b in zip(old, new, strict=True)]
+        self.shape = tuple(max(1, round(n / f)) for n, f in zip(shape, self.factors, strict=True))
+        self._lines = [
+            _line(n, m, f) for n, m, f in zip(shape, self.shape, self.factors, strict=True)
+        ]
+        # Axes that shrink most go first, since they leave least to do.
+        self._order = sorted(range(len(shape)), key=lambda axis: -self.factors[axis])
+
+    def interpolate(self, array: np.ndarray) -> Float32[np.ndarray, "*r"]:
+        """Linear interpolation after the smoothing that a coarser grid asks for."""
+        values = array.astype(np.float32)
+        for axis in self._order:
+            rows = np.moveaxis(values, axis, 0)
+            made = self._lines[axis] @ rows.reshape(len(rows), -1)
+            values = np.moveaxis(made.reshape(-1, *rows.shape[1:]), 0, axis)
+        return np.ascontiguousarray(values)
+
+    def holds(self, places: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+        """The new voxels that hold the centres of old ones."""
+        return tuple(
+            np.minimum(((p + 0.5) / f).astype(np.int64), n - 1)
+            for p, f, n in zip(places, self.factors, self.shape, strict=True)
+        )
+
+
+def _line(length: int, count: int, factor: float) -> scipy.sparse.csr_array:
+    """Weights of the old samples on a line, one row for each new one."""
+    weights = np.eye(length)
+    if factor > 1:
+        weights = scipy.ndimage.gaussian_filter1d(weights, (factor - 1) / 2, axis=0, mode="nearest")
+    places = np.clip((np.arange(count) + 0.5) * factor - 0.5, 0, length - 1)
+    low = places.astype(np.int64)
+    high = np.minimum(low + 1, length - 1)
+    share = (places - low)[:, None]
+    return scipy.sparse.csr_array(
+        (1 - share) * weights[low] + share * weights[high], dtype=np.float32
+    )
+
+
+def _resample_label(label: Integer[np.ndarray, "*s"], grid: _Grid) -> Integer[np.ndarray, "*r"]:
+    made = np.zeros(grid.shape, label.dtype)
+    most = np.zeros(grid.shape, np.float32)
+    total = np.zeros(grid.shape, np.float32)
+    for value in np.unique(label[label > 0]):
+        share = grid.interpolate(label == value)
+        made[share > most] = value
+        np.maximum(most, share, out=most)
+        total += share
+    made[total < _HALF] = 0
+    if any(f > 1 for f in grid.factors):
+        thin = np.nonzero(skeletonize(label > 0))
+        held = grid.holds(thin)
+        lost = made[held] == 0
+        made[tuple(h[lost] for h in held)] = label[thin][lost]
+    return made

@@ -1,0 +1,150 @@
+"""Liver vessels: CT rendered around real masks for training, real CT as the unseen hospital.
+
+Of 16 patients of 3D-IRCADb-01 only the masks are at hand. Their vessel trees are real, their
+images are painted (``tubekit.phantoms.render_liver_ct``). Two further patients have real CT; no
+network trains on them.
+"""
+
+import dataclasses
+import functools
+
+import numpy as np
+
+from tubekit.data import (
+    DataUnavailable,
+    clip_window,
+    crop_to_valid,
+    inside_closed_organ,
+    kfold,
+    resample,
+)
+from tubekit.experiments.data import CaseSet, Split, add_vesselness, all_cases, phantom_split
+from tubekit.experiments.record import Source
+from tubekit.phantoms import LiverCT, phantom_cases, render_liver_ct
+from tubekit.types import Case
+
+WINDOW_HU = (-100.0, 200.0)
+"""What the paper keeps of the intensities of liver CT."""
+MARGIN_MM = 4.0
+SCANNER_MM3 = 0.8
+"""A usual voxel of liver CT, 0.7 x 0.7 x 1.6 mm."""
+EXTERNAL = "external"
+
+
+def liver_split(
+    *,
+    seed: int,
+    spacing_mm: float = 2.0,
+    folds: int = 3,
+    validation: int = 2,
+    limit: int | None = None,
+    vesselness: str | None = None,
+) -> Split:
+    """Patient-wise folds of the rendered cases; run ``seed`` tests fold ``seed % folds``.
+
+    The real CT volumes are a further test set for every run. Without the masks vascular phantoms
+    take their place, and ``source`` says so.
+
+    Args:
+        spacing_mm: edge of a voxel; cases are resampled to it.
+        validation: rendered patients that select weights, taken from the training side.
+        limit: at most this many training, validation and test cases each; ``None`` for all.
+        vesselness: name of settings in ``data.VESSELNESS`` to append the map, or ``None``.
+    """
+    try:
+        cases = rendered_cases(spacing_mm, None if limit is None else 3 * limit)
+    except DataUnavailable:
+        return phantom_split(
+            "vascular", seed=seed, train=4, validation=1, test=2, vesselness=vesselness
+        )
+    groups = {case.id: case.id for case in cases}
+    _, test_ids = kfold(groups, folds, seed=0)[seed % folds]
+    rest = [case for case in cases if case.id not in test_ids]
+    start = seed * validation % len(rest)
+    chosen = {rest[(start + i) % len(rest)].id for i in range(min(validation, len(rest) - 1))}
+    parts = {
+        "train": [c for c in rest if c.id not in chosen],
+        "validation": [c for c in rest if c.id in chosen],
+        "test": [c for c in cases if c.id in test_ids],
+    }
+    real = real_cases(spacing_mm)
+    split = Split(
+        **{name: part[:limit] for name, part in parts.items()},
+        source="rendered",
+        classes=2,
+        groups=groups,
+        further={EXTERNAL: CaseSet(real, "real")} if real else {},
+    )
+    return add_vesselness(split, vesselness)
+
+
+@functools.lru_cache(maxsize=4)
+def rendered_cases(spacing_mm: float, count: int | None = None) -> tuple[Case, ...]:
+    """The mask-only patients with painted CT, the first ``count`` of them.
+
+    Raises:
+        DataUnavailable: the masks cannot be found.
+    """
+    return tuple(_rendered(case, spacing_mm) for case in all_cases("ircad01_masks", limit=count))
+
+
+@functools.lru_cache(maxsize=2)
+def real_cases(spacing_mm: float) -> list[Case]:
+    """The patients with real CT, prepared in the same way; an empty list without the files."""
+    try:
+        cases = all_cases("ircad01")
+    except DataUnavailable:
+        return []
+    return [_finished(_prepared(case, spacing_mm)) for case in cases]
+
+
+def example_cases(spacing_mm: float) -> tuple[list[Case], Source]:
+    """The real patients for pictures, prepared as for testing; phantoms where they are absent."""
+    real = real_cases(spacing_mm)
+    return (real, "real") if real else (phantom_cases("vascular", 1, 0), "phantom")
+
+
+def published_cases() -> list[Case]:
+    """The real patients as published; phantoms where they are absent."""
+    try:
+        return list(all_cases("ircad01"))
+    except DataUnavailable:
+        return phantom_cases("vascular", 1, 0)
+
+
+def painted_example(spacing_mm: float) -> Case:
+    """One painted patient for pictures; a phantom where the masks are absent."""
+    try:
+        return rendered_cases(spacing_mm, 1)[0]
+    except DataUnavailable:
+        return phantom_cases("vascular", 1, 0)[0]
+
+
+def _prepared(case: Case, spacing_mm: float) -> Case:
+    organ = crop_to_valid(inside_closed_organ(case), MARGIN_MM)
+    return resample(organ, (spacing_mm,) * 3)
+
+
+def _rendered(case: Case, spacing_mm: float) -> Case:
+    """Paint on the grid that the network sees; the patient's number seeds the scanner."""
+    masks = _prepared(case, spacing_mm)
+    if masks.label is None or masks.valid is None:
+        raise ValueError(
+            f"case {case.id}: expected masks of vessels and liver to paint around, got none; "
+            "leave the case out"
+        )
+    number = int(case.id.rpartition("_")[2])
+    # A voxel larger than a scanner's averages its noise.
+    share = min(1.0, (SCANNER_MM3 / spacing_mm**3) ** 0.5)
+    low, high = LiverCT().noise_hu
+    model = LiverCT(noise_hu=(share * low, share * high))
+    ct = render_liver_ct(masks.label, masks.valid, masks.spacing, seed=number, model=model)
+    return _finished(dataclasses.replace(masks, image=ct[None]))
+
+
+def _finished(case: Case) -> Case:
+    """Portal and hepatic veins as one class, as in the paper, and its window."""
+    if case.label is None:
+        return clip_window(case, *WINDOW_HU)
+    merged = dataclasses.replace(case, label=(case.label > 0).astype(np.int64))
+    return clip_window(merged, *WINDOW_HU)

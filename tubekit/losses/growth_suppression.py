@@ -1,0 +1,137 @@
+"""Growth-suppression balance: two terms let vessels grow, two hold them back."""
+
+import torch
+from jaxtyping import Bool, Float, Integer
+from torch import Tensor
+
+from tubekit.losses.base import (
+    SegmentationLoss,
+    foreground_probs,
+    nonnegative,
+)
+from tubekit.losses.mix_equivalence import MixEquivalenceLoss
+from tubekit.losses.reconnection import ReconnectionLoss, reconnection_loss
+from tubekit.losses.relaxed_supervision import RelaxedSupervisionLoss
+from tubekit.losses.spatial_prior import SpatialPriorLoss
+
+GROWTH = ("relaxed_supervision", "reconnection")
+SUPPRESSION = ("spatial_prior", "mix_equivalence")
+
+
+class GrowthSuppressionLoss(SegmentationLoss):
+    """Relaxed supervision + reconnection + suppression * (spatial prior + mix-equivalence).
+
+    For incomplete labels: the first two reward vessels that nobody annotated, the other two charge
+    for them. Range (-inf, inf), at least ``-suppression``.
+
+    With ``suppression=0`` the last two are neither computed nor are their maps needed, so no
+    second pass of the network is made.
+
+    In training mode the first ``warmup_steps`` calls leave reconnection out, since skeletons of an
+    untrained network mean nothing. The calls are counted in a buffer, so a checkpoint with
+    ``loss.state_dict()`` resumes the count. In evaluation mode nothing is left out or counted.
+
+    Args:
+        suppression: weight of the two suppressing terms, the paper's lambda; at least 0.
+        warmup_steps: training calls without reconnection.
+        symmetric: see ``RelaxedSupervisionLoss``.
+        iterations: see ``ReconnectionLoss``.
+        threshold: see ``ReconnectionLoss``.
+        max_distance: see ``ReconnectionLoss``.
+        min_voxels: see ``ReconnectionLoss``.
+        on: see ``ReconnectionLoss``.
+        form: see ``SpatialPriorLoss``.
+        radius: see ``SpatialPriorLoss``.
+        image_channels: see ``SpatialPriorLoss``.
+        targets: see ``MixEquivalenceLoss``.
+
+    Reference: Huang et al., HarmonySeg, ICCV 2025, equation 9.
+    """
+
+    calls: Tensor
+
+    def __init__(
+        self,
+        suppression: float = 1.0,
+        warmup_steps: int = 0,
+        *,
+        symmetric: bool = False,
+        iterations: int = 10,
+        threshold: float = 0.5,
+        max_distance: float = 15.0,
+        min_voxels: int = 3,
+        on: str = "skeleton",
+        form: str = "printed",
+        radius: int | None = None,
+        image_channels: int | None = None,
+        targets: str = "labels",
+    ) -> None:
+        super().__init__()
+        nonnegative(suppression=suppression)
+        if not isinstance(warmup_steps, int) or warmup_steps < 0:
+            raise ValueError(
+                f"warmup_steps must be an integer of at least 0, got {warmup_steps}; 0 is none"
+            )
+        self.suppression, self.warmup_steps = suppression, warmup_steps
+        self.relaxed_supervision = RelaxedSupervisionLoss(symmetric)
+        self.reconnection = ReconnectionLoss(iterations, threshold, max_distance, min_voxels, on=on)
+        self.spatial_prior = SpatialPriorLoss(form, radius, image_channels=image_channels)
+        self.mix_equivalence = MixEquivalenceLoss(targets)
+        self.register_buffer("calls", torch.zeros((), dtype=torch.int64))
+        self.needs = self.relaxed_supervision.needs
+        if suppression:
+            self.needs += self.spatial_prior.needs + self.mix_equivalence.needs
+
+    def from_logits(
+        self,
+        logits: Float[Tensor, "b c *s"],
+        target: Integer[Tensor, "b 1 *s"],
+        *,
+        valid: Bool[Tensor, "b 1 *s"] | None = None,
+        **maps: Tensor,
+    ) -> Float[Tensor, ""]:
+        terms = self.terms(logits, target, valid=valid, **maps)
+        if self.training:
+            self.calls += 1
+        weights = dict.fromkeys(GROWTH, 1.0) | dict.fromkeys(SUPPRESSION, self.suppression)
+        return torch.stack([weights[name] * value for name, value in terms.items()]).sum()
+
+    def terms(
+        self,
+        logits: Float[Tensor, "b c *s"],
+        target: Integer[Tensor, "b 1 *s"],
+        *,
+        valid: Bool[Tensor, "b 1 *s"] | None = None,
+        **maps: Tensor,
+    ) -> dict[str, Float[Tensor, ""]]:
+        """The terms of the next call by name, before the weight, without counting a call.
+
+        Args:
+            logits: as for the loss itself, float32 or float64.
+            target: as for the loss itself.
+            valid: as for the loss itself.
+            **maps: the names in ``needs``.
+        Returns:
+            ``relaxed_supervision``, ``reconnection`` unless it waits for the end of the warm-up,
+            and ``spatial_prior`` and ``mix_equivalence`` unless ``suppression`` is 0.
+        """
+        probs = foreground_probs(logits)
+        relaxed = self.relaxed_supervision.of_both
+        terms = {"relaxed_supervision": relaxed(logits, probs, target, maps["confidence"], valid)}
+        if not (self.training and self.warmup_steps and int(self.calls) < self.warmup_steps):
+            joined = self.reconnection
+            terms["reconnection"] = reconnection_loss(
+                probs if valid is None else probs * valid,
+                iterations=joined.iterations,
+                threshold=joined.threshold,
+                max_distance=joined.max_distance,
+                min_voxels=joined.min_voxels,
+                on=joined.on,
+                valid=valid,
+            )
+        if self.suppression:
+            terms["spatial_prior"] = self.spatial_prior.of_probs(probs, maps["image"], valid)
+            terms["mix_equivalence"] = self.mix_equivalence.of_probs(
+                probs, target, maps["mixed_logits"], maps["mix_weight"], valid
+            )
+        return terms

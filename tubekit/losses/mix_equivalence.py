@@ -1,0 +1,136 @@
+"""Mix-equivalence: what is seen in a mixed image must be the mixture of what is in its parts."""
+
+import torch
+from jaxtyping import Bool, Float, Integer
+from torch import Tensor
+
+from tubekit import _check
+from tubekit.losses.base import SegmentationLoss, foreground_masks, foreground_probs
+
+TARGETS = ("labels", "predictions")
+
+
+def mix_equivalence(
+    mixed_probs: Float[Tensor, "b k *s"],
+    masks: Float[Tensor, "b k *s"],
+    weight: Float[Tensor, "b 1 *s"],
+    *,
+    valid: Bool[Tensor, "b 1 *s"] | None = None,
+) -> Float[Tensor, "b k"]:
+    """Cosine of the angle between the prediction on mixed images and the mixed masks.
+
+    Sample i of the mixture is ``weight[i] * x[i] + (1 - weight[i]) * x[i - 1]``: every sample's
+    partner is the one before it in the batch, the first one's is the last.
+
+    Args:
+        mixed_probs: foreground probabilities in [0, 1] predicted on the mixed images.
+        masks: of the images before mixing, in [0, 1]; constants.
+        weight: in (0, 1), the same in all voxels of a sample.
+        valid: voxels that count in the images before mixing; a voxel of the mixture counts where
+            both of its parts do.
+    Returns:
+        Per sample and class a value in [0, 1], 1 where both agree up to a factor; 0 where one of
+        them is 0 everywhere.
+    Raises:
+        ValueError: shapes differ.
+
+    Reference: Huang et al., HarmonySeg, ICCV 2025, equation 8.
+    """
+    _check.same_shape(mixed_probs=mixed_probs, masks=masks)
+    mixed_masks = mixed(masks.detach(), weight)
+    if valid is not None:
+        both = valid & valid.roll(1, 0)
+        mixed_probs, mixed_masks = mixed_probs * both, mixed_masks * both
+    found, true = mixed_probs.flatten(2), mixed_masks.flatten(2)
+    # The norms of torch have gradient 0 at 0, where a square root would have none.
+    sizes = [torch.linalg.vector_norm(side, dim=2) + 1e-8 for side in (found, true)]
+    return (found * true).sum(2) / (sizes[0] * sizes[1])
+
+
+def mixed(values: Float[Tensor, "b c *s"], weight: Float[Tensor, "b 1 *s"]) -> Tensor:
+    """Every sample mixed with the one before it: weight times itself, the rest its partner."""
+    return weight * values + (1 - weight) * values.roll(1, 0)
+
+
+class MixEquivalenceLoss(SegmentationLoss):
+    """Minus the mean cosine between prediction and mixed target. Range [-1, 0].
+
+    Classes that neither of a sample's two labels shows leave the mean; it is 0 when none is left.
+    ``mixed_logits`` and ``mix_weight`` come from the training loop, which runs the network a
+    second time, on mixed images, for a loss that needs them.
+
+    A cosine is blind to a common factor: half the probability everywhere costs nothing.
+
+    Args:
+        targets: ``"labels"``, as the paper's formula has it, or ``"predictions"`` on the images
+            before mixing, as its text puts it; these are constants.
+    """
+
+    needs = ("mixed_logits", "mix_weight")
+
+    def __init__(self, targets: str = "labels") -> None:
+        super().__init__()
+        _check.option("targets", targets, TARGETS)
+        self.targets: str = targets
+
+    def from_logits(
+        self,
+        logits: Float[Tensor, "b c *s"],
+        target: Integer[Tensor, "b 1 *s"],
+        *,
+        valid: Bool[Tensor, "b 1 *s"] | None = None,
+        **maps: Tensor,
+    ) -> Float[Tensor, ""]:
+        # Probabilities without a graph: they can only be targets.
+        probs = foreground_probs(logits.detach())
+        return self.of_probs(probs, target, valid=valid, **maps)
+
+    def of_probs(
+        self,
+        probs: Float[Tensor, "b k *s"],
+        target: Integer[Tensor, "b 1 *s"],
+        mixed_logits: Tensor,
+        mix_weight: Tensor,
+        valid: Bool[Tensor, "b 1 *s"] | None,
+    ) -> Float[Tensor, ""]:
+        """The loss where the probabilities on the images before mixing are at hand already."""
+        check_mixture(probs, mixed_logits, mix_weight)
+        mixed_probs = foreground_probs(mixed_logits.to(probs.dtype))
+        masks, weight = foreground_masks(target, probs), mix_weight.to(probs.dtype)
+        aims = masks if self.targets == "labels" else probs
+        cosine = mix_equivalence(mixed_probs, aims, weight, valid=valid)
+        shown = mixed(masks, weight)
+        if valid is not None:
+            shown = shown * (valid & valid.roll(1, 0))
+        present = shown.flatten(2).amax(2) > 0
+        return -(cosine * present).sum() / present.sum().clamp(min=1)
+
+
+def check_mixture(
+    probs: Float[Tensor, "b k *s"],
+    mixed_logits: Tensor,
+    mix_weight: Tensor,
+) -> None:
+    """Raise ValueError for maps that cannot come from the same network and one mixture."""
+    if not mixed_logits.is_floating_point() or foreground_channels(mixed_logits) != probs.shape[1]:
+        raise ValueError(
+            f"mixed_logits must be floating point with {probs.shape[1]} foreground classes, got "
+            f"{mixed_logits.dtype} with {mixed_logits.shape[1]} channels; pass what the same "
+            "network returns for the mixed images"
+        )
+    if not mix_weight.is_floating_point() or mix_weight.shape[1] != 1:
+        raise ValueError(
+            f"mix_weight must be floating point with one channel, got {mix_weight.dtype} with "
+            f"{mix_weight.shape[1]}; expand one number per sample to (b 1 *s)"
+        )
+    low, high = mix_weight.aminmax()
+    if low < 0 or high > 1:
+        raise ValueError(
+            f"mix_weight must lie in [0, 1], got {low.item():g}..{high.item():g}; "
+            "pass the share of each sample itself"
+        )
+
+
+def foreground_channels(logits: Tensor) -> int:
+    """Foreground classes that so many channels stand for."""
+    return max(1, logits.shape[1] - 1)

@@ -1,0 +1,145 @@
+"""CS2-Net: a residual U-Net with channel and spatial attention at its coarsest level."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from tubekit import _check
+from tubekit.networks.blocks import (
+    CONVS,
+    NORMS,
+    TRANSPOSED_CONVS,
+    check_image,
+    conv_norm,
+    kaiming,
+)
+from tubekit.networks.channel_spatial_attention import REDUCTION, ChannelSpatialAttention
+
+POOLS: dict[int, type[nn.Module]] = {2: nn.MaxPool2d, 3: nn.MaxPool3d}
+
+
+def _double_conv(ndim: int, channels_in: int, channels_out: int, norm: str) -> nn.Sequential:
+    """Twice convolution of 3, normalisation and ReLU."""
+    layers: list[nn.Module] = []
+    for channels in (channels_in, channels_out):
+        layers += (
+            conv_norm(
+                ndim,
+                channels,
+                channels_out,
+                kernel=(3,) * ndim,
+                stride=(1,) * ndim,
+                norm=norm,
+                bias=True,
+            ),
+            nn.ReLU(inplace=True),
+        )
+    return nn.Sequential(*layers)
+
+
+class _Residual(nn.Module):
+    """ReLU(body(x) + shortcut(x)) with a 1x1 convolution as shortcut; the body ends in a ReLU."""
+
+    def __init__(self, ndim: int, channels_in: int, channels_out: int, norm: str) -> None:
+        super().__init__()
+        self.body = _double_conv(ndim, channels_in, channels_out, norm)
+        self.shortcut = CONVS[ndim](channels_in, channels_out, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(self.body(x) + self.shortcut(x))
+
+
+class CS2Net(nn.Module):
+    """Residual encoder, attention over positions and channels at the bottleneck, plain decoder.
+
+    Five levels joined by max-pooling and transposed convolutions of 2; skips are concatenated.
+    At the coarsest level the features x become x + spatial(x) + channel(x).
+
+    The attention starts switched off: its weights gamma are 0, as in the paper. The output of a
+    new network does not depend on queries, keys and values, and they receive their first gradient
+    once gamma has moved, after one step.
+
+    Counts of parameters: 8 400 803 in 2-D (3 channels in, 1 out), and 5 831 716 in 3-D (1 in, 2
+    out) with ``features=(16, 32, 64, 128, 256)``, the authors' widths for volumes. Their code has
+    8 925 603 and 5 962 852. Both contain a 1x1 convolution of twice the coarsest width that is
+    never called (524 800 and 131 328 weights). In 3-D ours has 192 more: the normalisation of
+    queries and keys, which their 2-D code has and their 3-D code leaves out.
+
+    Args:
+        ndim: 2 or 3 spatial axes.
+        in_channels: channels of the image.
+        out_channels: channels of the logits; 1 means binary. No sigmoid is applied.
+        features: channels per level, full resolution first; 8 or more at the last.
+        norm: ``"batch"`` as in the paper, or ``"instance"`` for batches of one or two.
+        scaled, as_released: of the attention, see ``SpatialAttention`` and ``ChannelAttention``.
+
+    Attributes:
+        divisor: 2 per level below the first, 16 with five levels.
+        attention: its ``spatial.affinity`` and ``channel.affinity`` give the attention maps.
+
+    Raises:
+        ValueError: an option out of range.
+
+    Reference: Mou et al., CS2-Net, MedIA 67, 2021, 101874; CS-Net, MICCAI 2019.
+    """
+
+    def __init__(
+        self,
+        ndim: int,
+        in_channels: int,
+        out_channels: int,
+        *,
+        features: Sequence[int] = (32, 64, 128, 256, 512),
+        norm: str = "batch",
+        scaled: bool = False,
+        as_released: bool = False,
+    ) -> None:
+        super().__init__()
+        _check.option("ndim", ndim, tuple(CONVS))
+        _check.option("norm", norm, tuple(NORMS))
+        if (
+            len(features) < 2
+            or min(*features, in_channels, out_channels) < 1
+            or features[-1] < REDUCTION
+        ):
+            raise ValueError(
+                "CS2-Net needs two levels or more, positive channel counts and at least "
+                f"{REDUCTION} features at the last level, got features {tuple(features)}, "
+                f"in_channels {in_channels}, out_channels {out_channels}; raise what is too small"
+            )
+        self.in_channels = in_channels
+        self.divisor = (2 ** (len(features) - 1),) * ndim
+        inputs = (in_channels, *features[:-1])
+        self.encoder = nn.ModuleList(
+            _Residual(ndim, a, b, norm) for a, b in zip(inputs, features, strict=True)
+        )
+        self.pool = POOLS[ndim](2)
+        self.attention = ChannelSpatialAttention(
+            ndim, features[-1], norm=norm, scaled=scaled, as_released=as_released
+        )
+        pairs = list(pairwise(features))  # fine to coarse
+        self.ups = nn.ModuleList(TRANSPOSED_CONVS[ndim](b, a, 2, 2) for a, b in pairs)
+        self.decoder = nn.ModuleList(_double_conv(ndim, 2 * a, a, norm) for a, _ in pairs)
+        self.head = CONVS[ndim](features[0], out_channels, 1)
+        kaiming(self, leak=0.0)
+
+    def forward(self, image: Float[Tensor, "b c *s"]) -> Float[Tensor, "b k *s"]:
+        """Logits at the size of the image.
+
+        Raises:
+            ValueError: channels, type or size of the image do not fit; the message says how to
+                pad.
+        """
+        check_image(image, channels=self.in_channels, divisor=self.divisor, weights=self)
+        skips = []
+        x = image
+        for level, stage in enumerate(self.encoder):
+            x = stage(x if level == 0 else self.pool(x))
+            skips.append(x)
+        x = x + self.attention(x)
+        for level in reversed(range(len(self.ups))):
+            x = self.decoder[level](torch.cat((skips[level], self.ups[level](x)), dim=1))
+        return self.head(x)

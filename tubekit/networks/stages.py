@@ -1,0 +1,134 @@
+"""Stages that several networks are made of, and the U shape they are put together to."""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tubekit import _check
+from tubekit.networks.blocks import CONVS, LEAK, check_image, conv_norm
+
+
+def conv_stage(
+    ndim: int,
+    in_channels: int,
+    out_channels: int,
+    *,
+    blocks: int = 2,
+    kernel: Sequence[int] | None = None,
+    stride: Sequence[int] | None = None,
+    norm: str = "instance",
+    bias: bool = False,
+) -> nn.Sequential:
+    """``blocks`` times convolution, normalisation, LeakyReLU(0.01); the first one has the stride.
+
+    Args:
+        ndim: 2 or 3 spatial axes.
+        in_channels: of the features.
+        out_channels: of every block.
+        blocks: how many.
+        kernel: voxels per axis, odd; ``None`` is 3.
+        stride: per axis, of the first block; ``None`` is 1.
+        norm: ``"instance"`` or ``"batch"``.
+        bias: convolutions have a bias, which the normalisation cancels.
+    """
+    one = (1,) * ndim
+    layers: list[nn.Module] = []
+    for block in range(blocks):
+        layer = conv_norm(
+            ndim,
+            out_channels if block else in_channels,
+            out_channels,
+            kernel=kernel or (3,) * ndim,
+            stride=one if block else stride or one,
+            norm=norm,
+            bias=bias,
+        )
+        layers += [layer, nn.LeakyReLU(LEAK, inplace=True)]
+    return nn.Sequential(*layers)
+
+
+def halve(features: Float[Tensor, "b c *s"]) -> Float[Tensor, "b c *t"]:
+    """The largest of every two voxels along each axis."""
+    pooled: Tensor = (F.max_pool2d if features.ndim == 4 else F.max_pool3d)(features, 2)
+    return pooled
+
+
+def resize(features: Float[Tensor, "b c *s"], size: Sequence[int]) -> Float[Tensor, "b c *t"]:
+    """Linear interpolation to another size, the outer borders of both grids in one place."""
+    mode = "bilinear" if features.ndim == 4 else "trilinear"
+    return F.interpolate(features, size=tuple(size), mode=mode, align_corners=False)
+
+
+def check_widths(
+    network: str, ndim: int, in_channels: int, out_channels: int, features: Sequence[int]
+) -> None:
+    """Raise ValueError unless these can be the arguments of a network with two levels or more."""
+    _check.option("ndim", ndim, tuple(CONVS))
+    if len(features) < 2 or min(*features, in_channels, out_channels) < 1:
+        raise ValueError(
+            f"{network} needs two stages or more and positive channel counts, got features "
+            f"{tuple(features)}, in_channels {in_channels}, out_channels {out_channels}; "
+            "raise what is too small"
+        )
+
+
+class UShape(nn.Module):
+    """Encoder and decoder with skip connections, of any kind of stage that keeps the grid.
+
+    Max pooling goes down, linear interpolation up; the skip is concatenated behind. Weights are
+    those that the stages draw.
+
+    Args:
+        ndim: 2 or 3 spatial axes.
+        in_channels: channels of the image.
+        out_channels: channels of the logits; 1 means binary.
+        features: channels per stage, full resolution first.
+        encode: ``encode(channels in, channels out)`` makes a stage of the encoder.
+        decode: the same for the decoder.
+
+    Attributes:
+        divisor: the image size along each axis must be a multiple of this.
+    """
+
+    def __init__(
+        self,
+        ndim: int,
+        in_channels: int,
+        out_channels: int,
+        features: Sequence[int],
+        *,
+        encode: Callable[[int, int], nn.Module],
+        decode: Callable[[int, int], nn.Module],
+    ) -> None:
+        super().__init__()
+        self.in_channels = in_channels
+        self.divisor = (2 ** (len(features) - 1),) * ndim
+        inputs = (in_channels, *features[:-1])
+        self.encoder = nn.ModuleList(encode(i, o) for i, o in zip(inputs, features, strict=True))
+        # Fine to coarse, as everywhere.
+        self.decoder = nn.ModuleList(
+            decode(fine + coarse, fine) for fine, coarse in pairwise(features)
+        )
+        self.head = CONVS[ndim](features[0], out_channels, 1)
+
+    def forward(self, image: Float[Tensor, "b c *s"]) -> Float[Tensor, "b k *s"]:
+        """Logits at the size of the image.
+
+        Raises:
+            ValueError: channels, type or size of the image do not fit; the message says how to
+                pad.
+        """
+        check_image(image, channels=self.in_channels, divisor=self.divisor, weights=self)
+        skips = [self.encoder[0](image)]
+        for stage in self.encoder[1:]:
+            skips.append(stage(halve(skips[-1])))  # (b features[i] *s/2**i)
+        x = skips.pop()
+        for stage in reversed(self.decoder):
+            skip = skips.pop()
+            x = stage(torch.cat((resize(x, skip.shape[2:]), skip), dim=1))
+        logits: Tensor = self.head(x)
+        return logits

@@ -1,0 +1,179 @@
+"""Labels that lack a fraction of their branches, and what a prediction makes of the gap."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int32, Shaped
+
+from tubekit import _check
+from tubekit.geometry import distance_transform
+from tubekit.phantoms.damage import without_branches
+from tubekit.phantoms.mask_branches import Branches, branches_of_mask, voxels_removed
+from tubekit.phantoms.phantom import Phantom
+
+
+class IncompleteLabel(NamedTuple):
+    """A label without some of its branches.
+
+    Attributes:
+        label: what is left, in the type of the input.
+        removed: number (from 1) of the removed branch at each voxel that is gone, 0 elsewhere.
+        centerline: number of the branch on all centre lines, the removed ones included.
+        record: JSON values: ``branches`` (removed numbers in the order of removal), ``of`` (how
+            many there are), and the shares of branches, voxels and centre-line length removed.
+    """
+
+    label: Shaped[np.ndarray, "*s"]
+    removed: Int32[np.ndarray, "*s"]
+    centerline: Int32[np.ndarray, "*s"]
+    record: dict[str, object]
+
+
+class Recovery(NamedTuple):
+    """What a prediction holds of the branches that its label lacked.
+
+    Attributes:
+        length: share of the removed centre-line voxels that are predicted; NaN if none is removed.
+        branches: share of the removed branches predicted along half of their line or more.
+        hallucinated: share of the predicted voxels further than ``reach`` from the complete
+            label; NaN for an empty prediction.
+    """
+
+    length: float
+    branches: float
+    hallucinated: float
+
+
+def incomplete_label(
+    source: Phantom | Shaped[np.ndarray, "*s"],
+    fraction: float,
+    seed: int,
+    *,
+    spacing: Sequence[float] | None = None,
+) -> IncompleteLabel:
+    """Leave out a fraction of the branches, free ends first, never a trunk.
+
+    A seed fixes one order of all branches, of which a fraction takes the first: what 10 % removes,
+    25 % removes too. The next branch is drawn evenly from those with a free end, so that the rest
+    stays connected. A trunk is a root of the phantom's trees that has children; in a mask, the
+    branch of largest mean radius of every piece that forks, and of the largest piece.
+
+    Args:
+        source: a phantom, whose branches are known, or a binary mask of vessels, 2-D or 3-D,
+            whose branches are those of its skeleton without spurs.
+        fraction: share of the number of branches in [0, 1), rounded to whole branches.
+        seed: 0 or more.
+        spacing: millimetres per voxel of a mask; ``None`` means 1. A phantom knows its own.
+    Returns:
+        The label left, and what was removed. With fraction 0 nothing is.
+    Raises:
+        ValueError: a fraction outside [0, 1), more branches asked for than stand on trunks, or a
+            mask that is not binary or not 2-D or 3-D.
+    """
+    if not 0 <= fraction < 1:
+        raise ValueError(f"fraction must lie in [0, 1), got {fraction}; 0.25 removes a quarter")
+    if isinstance(source, Phantom):
+        known, before = _of_phantom(source), np.asarray(source.case.label)
+    else:
+        known, before = branches_of_mask(source, spacing), source
+    count = round(fraction * len(known.nodes))
+    order = _order(known, np.random.default_rng(seed))
+    if count > len(order):
+        raise ValueError(
+            f"expected at most {len(order)} of {len(known.nodes)} branches to remove, got {count}; "
+            "trunks stay: use a smaller fraction"
+        )
+    dropped = order[:count]
+    if isinstance(source, Phantom):
+        damage = without_branches(source, [i - 1 for i in dropped])
+        label, removed = damage.label, np.where(damage.removed, known.owner, 0)
+    else:
+        removed = voxels_removed(known, dropped)
+        label = np.where(removed > 0, 0, before).astype(before.dtype)
+    record = {
+        "kind": "incomplete_label",
+        "fraction": fraction,
+        "seed": seed,
+        "branches": dropped,
+        "of": len(known.nodes),
+        "share_of_branches": count / max(len(known.nodes), 1),
+        "share_of_voxels": int((removed > 0).sum()) / max(int((before > 0).sum()), 1),
+        "share_of_length": sum(known.length_mm[i - 1] for i in dropped)
+        / max(sum(known.length_mm), 1e-12),
+    }
+    return IncompleteLabel(label, removed.astype(np.int32), known.line, record)
+
+
+def recovery(
+    prediction: Shaped[np.ndarray, "*s"],
+    incomplete: IncompleteLabel,
+    *,
+    reach: float = 2.0,
+    spacing: Sequence[float] | None = None,
+) -> Recovery:
+    """How much of the removed branches a prediction covers, and how much it invents.
+
+    Args:
+        prediction: binary.
+        incomplete: from ``incomplete_label``; the complete label is ``label`` and ``removed``.
+        reach: predictions this close to the complete label (mm; voxels without ``spacing``) are
+            a shifted wall, not an invention.
+        spacing: millimetres per voxel in array order; ``None`` means 1.
+    Raises:
+        ValueError: a prediction that is not binary or of another shape, or a negative reach.
+    """
+    _check.same_shape(prediction=prediction, label=incomplete.label)
+    if reach < 0:
+        raise ValueError(f"reach must be 0 or more, got {reach}; 2.0 forgives two voxels")
+    predicted = _check.binary("prediction", prediction)
+    line = np.where(incomplete.removed > 0, incomplete.centerline, 0)
+    line = np.where(line == incomplete.removed, line, 0)
+    whole = np.bincount(line[line > 0])
+    found = np.bincount(line[predicted & (line > 0)], minlength=len(whole))
+    asked = np.flatnonzero(whole)
+    complete = (incomplete.label > 0) | (incomplete.removed > 0)
+    if complete.any():
+        beyond = distance_transform(~complete, _check.spacing(spacing, complete.ndim)) > reach
+    else:
+        beyond = np.ones(complete.shape, bool)
+    invented = np.count_nonzero(predicted & beyond)
+    total = int(np.count_nonzero(predicted))
+    return Recovery(
+        length=float(found.sum() / whole.sum()) if len(asked) else float("nan"),
+        branches=float(np.mean(found[asked] >= 0.5 * whole[asked])) if len(asked) else float("nan"),
+        hallucinated=float(invented / total) if total else float("nan"),
+    )
+
+
+def _of_phantom(phantom: Phantom) -> Branches:
+    branches = phantom.tree.branches
+    line = np.where(phantom.centerline, phantom.branch, 0).astype(np.int32)
+    return Branches(
+        nodes=[branch.nodes for branch in branches],
+        trunk=[b.parent < 0 and bool(phantom.tree.children(i)) for i, b in enumerate(branches)],
+        length_mm=[branch.length_mm for branch in branches],
+        owner=phantom.branch,
+        line=line,
+        courses=[np.argwhere(line == i + 1) for i in range(len(branches))],
+        hubs=np.zeros(line.shape, bool),
+        depth_mm=phantom.radius_mm,
+        spacing=phantom.tree.spacing,
+    )
+
+
+def _order(known: Branches, rng: np.random.Generator) -> list[int]:
+    """Numbers of all branches but the trunks, in the order of their removal."""
+    ends = [node for pair in known.nodes for node in pair]
+    meeting = {node: ends.count(node) for node in ends}
+    rest = [i for i, trunk in enumerate(known.trunk) if not trunk]
+    order = []
+    while rest:
+        # Without a free end there are only loops left: opening one splits nothing either.
+        free = [i for i in rest if min(meeting[node] for node in known.nodes[i]) == 1]
+        chosen = int(rng.choice(free or rest))
+        rest.remove(chosen)
+        order.append(chosen + 1)
+        for node in known.nodes[chosen]:
+            meeting[node] -= 1
+    return order
