@@ -19,6 +19,7 @@ from tubekit.data import (
     write_label,
 )
 from tubekit.data.pooling import blocks, pool_label
+from tubekit.data.readers import _read_valid
 from tubekit.data.schema import Labels
 from tubekit.types import Case
 
@@ -284,3 +285,14 @@ def test_stack_of_the_mirror(mirror, monkeypatch):
     case = read_case(load_manifest("vesselnn"), "burgess2014_noisySparseVessels")
     assert case.image.shape == (1, 10, 512, 512)
     assert case.spacing == pytest.approx((0.005, 0.000994, 0.000994))
+
+
+def test_a_volume_mask_with_two_values_is_inside_wherever_it_is_not_zero(tmp_path):
+    liver = np.zeros((4, 5, 6), np.uint8)
+    liver[1:3, 1:4, 1:5] = 1
+    liver[1, 1, 1] = 255
+    path = nifti(tmp_path / "liver.nii.gz", liver)
+    assert (_read_valid(path, 3) == (liver > 0)).all()
+    photo = tmp_path / "valid.png"
+    iio.imwrite(photo, np.array([[0, 3], [250, 255]], np.uint8))  # lossy borders are outside
+    assert _read_valid(photo, 2).tolist() == [[False, False], [True, True]]

@@ -22,6 +22,8 @@ def relaxation_beta(label: Integer[np.ndarray, "*s"]) -> float:
     Raises:
         ValueError: the label is not 2-D or 3-D, or has no foreground.
 
+    Equation: :eq:`eq-relaxation-beta`
+
     Reference: Huang et al., HarmonySeg, ICCV 2025, equation 4.
     """
     foreground = int(np.count_nonzero(_with_foreground(label)))
@@ -40,6 +42,8 @@ def confidence_map(label: Integer[np.ndarray, "*s"]) -> Float32[np.ndarray, "*s"
         1 on the label and outside the box, ``relaxation_beta(label)`` in between.
     Raises:
         ValueError: the label is not 2-D or 3-D, or has no foreground.
+
+    Equation: :eq:`eq-relaxed-prediction`
 
     Reference: Huang et al., HarmonySeg, ICCV 2025, equation 4.
     """

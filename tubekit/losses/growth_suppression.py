@@ -45,6 +45,8 @@ class GrowthSuppressionLoss(SegmentationLoss):
         image_channels: see ``SpatialPriorLoss``.
         targets: see ``MixEquivalenceLoss``.
 
+    Equation: :eq:`eq-growth-suppression`
+
     Reference: Huang et al., HarmonySeg, ICCV 2025, equation 9.
     """
 

@@ -34,6 +34,8 @@ def mix_equivalence(
     Raises:
         ValueError: shapes differ.
 
+    Equation: :eq:`eq-mix-equivalence`
+
     Reference: Huang et al., HarmonySeg, ICCV 2025, equation 8.
     """
     _check.same_shape(mixed_probs=mixed_probs, masks=masks)

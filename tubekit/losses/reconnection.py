@@ -61,6 +61,8 @@ def reconnection_loss(
     Components and lines are found on the CPU; from other devices the cut skeleton makes a round
     trip there, one bool per voxel each way.
 
+    Equation: :eq:`eq-reconnection`
+
     Reference: Huang et al., HarmonySeg, ICCV 2025, equation 6.
     """
     _check.option("on", on, ON)

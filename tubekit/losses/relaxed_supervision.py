@@ -80,6 +80,8 @@ class RelaxedSupervisionLoss(SegmentationLoss):
             confidence 1 everywhere this is the usual sum of cross-entropy and Dice.
         smooth: see ``relaxed_dice``.
         batch: see ``relaxed_dice``.
+
+    Equation: :eq:`eq-relaxed-supervision`
     """
 
     needs = ("confidence",)

@@ -48,6 +48,8 @@ def spatial_prior(
     Raises:
         ValueError: an unknown form, not 2 or 3 spatial axes, or shapes differ.
 
+    Equation: :eq:`eq-spatial-prior`
+
     Reference: Huang et al., HarmonySeg, ICCV 2025, equation 7; Obukhov et al., Gated CRF loss,
     arXiv:1906.04651, for the other form.
     """

@@ -88,6 +88,8 @@ def centerline_f1(
     Raises:
         ValueError: the masks are not binary or not on one grid, a bad spacing, or a negative
             tolerance.
+
+    Equation: :eq:`eq-centerline-f1`
     """
     check_tolerance(tolerance_mm)
     pred, target, steps = mask_pair(pred, target, spacing)

@@ -42,6 +42,8 @@ def average_hausdorff(
         ValueError: the masks are not binary or not on one grid, a bad spacing, or an unknown
             definition.
 
+    Equation: :eq:`eq-average-hausdorff`
+
     Reference: Taha and Hanbury, Metrics for evaluating 3D medical image segmentation, BMC Medical
         Imaging 2015, for ``"max"``; Aydin et al., European Radiology Experimental 2021, for
         ``"mean"``.

@@ -14,10 +14,10 @@ from tubekit.networks.blocks import (
     NORMS,
     TRANSPOSED_CONVS,
     check_image,
-    conv_norm,
     kaiming,
     per_axis,
 )
+from tubekit.networks.stages import conv_stage
 from tubekit.types import SegOutput
 
 
@@ -89,21 +89,16 @@ class UNet(nn.Module):
         self.divisor = tuple(prod(axis) for axis in zip(*steps, strict=True))
 
         def stage(channels_in: int, level: int, stride: Sequence[int]) -> nn.Sequential:
-            layers: list[nn.Module] = []
-            for block in range(blocks_per_stage):
-                layers.append(
-                    conv_norm(
-                        ndim,
-                        channels_in if block == 0 else features[level],
-                        features[level],
-                        kernel=kernels[level],
-                        stride=stride if block == 0 else (1,) * ndim,
-                        norm=norm,
-                        bias=conv_bias,
-                    )
-                )
-                layers.append(nn.LeakyReLU(LEAK, inplace=True))
-            return nn.Sequential(*layers)
+            return conv_stage(
+                ndim,
+                channels_in,
+                features[level],
+                blocks=blocks_per_stage,
+                kernel=kernels[level],
+                stride=stride,
+                norm=norm,
+                bias=conv_bias,
+            )
 
         inputs = (in_channels, *features[:-1])
         self.encoder = nn.ModuleList(stage(c, i, steps[i]) for i, c in enumerate(inputs))

@@ -59,7 +59,12 @@ def plus(term: Spec) -> Spec:
 def growth_suppression(profile: Profile, steps: int, suppression: float = 1.0) -> Spec:
     """Eq. 9; small budgets join skeletons only after the first third, as the paper allows."""
     warmup = 0 if profile == "full" else steps // 3
-    return Spec(GrowthSuppressionLoss, suppression=suppression, warmup_steps=warmup)
+    return Spec(
+        GrowthSuppressionLoss,
+        suppression=suppression,
+        warmup_steps=warmup,
+        image_channels=1,  # CT; a vesselness map is no intensity
+    )
 
 
 def single_terms(profile: Profile, steps: int) -> dict[str, Spec]:

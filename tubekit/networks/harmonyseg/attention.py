@@ -23,6 +23,8 @@ def attend(
     Returns:
         For every query the mean of the values, weighted by how well their keys fit.
 
+    Equation: :eq:`eq-attention`
+
     Reference: Vaswani et al., NeurIPS 2017, equation 1.
     """
     found = F.scaled_dot_product_attention(_split(q, heads), _split(k, heads), _split(v, heads))

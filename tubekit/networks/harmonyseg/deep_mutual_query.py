@@ -24,6 +24,8 @@ class DeepMutualQuery(nn.Module):
     Raises:
         ValueError: ``heads`` does not divide ``channels``.
 
+    Equation: :eq:`eq-deep-mutual-query`
+
     Reference: Huang et al., ICCV 2025, arXiv:2504.07827, equation 1.
     """
 

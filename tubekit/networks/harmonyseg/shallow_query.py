@@ -42,6 +42,8 @@ class ShallowQuery(nn.Module):
     Raises:
         ValueError: an option out of range, or ``token_budget`` given for ``"literal"``.
 
+    Equation: :eq:`eq-shallow-query`
+
     Reference: Huang et al., ICCV 2025, arXiv:2504.07827, equations 2 and 3.
     """
 
