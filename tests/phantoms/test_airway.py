@@ -36,6 +36,7 @@ def test_trachea_enters_from_the_last_slice_and_forks_once(phantom):
     assert tree.branches[0].generation == 0
     assert len(tree.children(0)) == 2
     assert phantom.branch[-1].max() == 1  # nothing but the trachea in the last slice
+    assert phantom.centerline[-1].any()
     assert not phantom.case.label[0].any()
     for i, branch in enumerate(tree.branches[1:], 1):
         parent = tree.branches[branch.parent]
