@@ -3,15 +3,19 @@
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 import torch
+
+from tests.planting import Planted
 
 from . import test_contract as contract
 from . import test_growth_suppression as growth
 from . import test_mix_equivalence as mix
 from . import test_relaxed_supervision as relaxed
 from . import test_spatial_prior as prior
-from .test_mutants import contract_of, module
+from .test_mutants import contract_of
+
+planted = Planted("tubekit.losses")
+module = planted.module
 
 neighbours = module("spatial_prior").similar_neighbours
 dice = module("relaxed_supervision").relaxed_dice
@@ -21,18 +25,6 @@ cosine = module("mix_equivalence").mix_equivalence
 pairs = module("spatial_prior").spatial_prior
 unit = module("spatial_prior").unit_range
 energy = module("spatial_prior")._Energy
-
-PLANTED: list[tuple[str, str, Any, Callable[[], None]]] = []
-
-
-def planted(place: str, name: str, check: Callable[[], None]) -> Callable[[Any], Any]:
-    """Put the function below in the place of ``name``; ``check`` must then fail."""
-
-    def plant(bug: Any) -> Any:
-        PLANTED.append((place, name, bug, check))
-        return bug
-
-    return plant
 
 
 # --- relaxed supervision
@@ -144,7 +136,7 @@ class _Half:
     apply = staticmethod(half_gradient)
 
 
-PLANTED.append(("spatial_prior", "_Energy", _Half, prior.check_against_the_equation))
+planted.append(("spatial_prior", "_Energy", _Half, prior.check_against_the_equation))
 
 
 @planted(
@@ -216,7 +208,7 @@ def _changed(**scales: float) -> Callable[..., dict]:
 
 
 for left_out in growth.NAMES:
-    PLANTED.append(
+    planted.append(
         (
             "growth_suppression:GrowthSuppressionLoss",
             "terms",
@@ -235,15 +227,6 @@ def reconnection_for_nothing(probs, **more):
     return 0 * probs.sum()
 
 
-@pytest.mark.parametrize(
-    ("place", "name", "bug", "check"),
-    PLANTED,
-    ids=[f"{number}-{place}-{bug.__name__}" for number, (place, _, bug, _) in enumerate(PLANTED)],
-)
+@planted.each()
 def test_the_bug_is_caught(monkeypatch, place: str, name: str, bug: Any, check: Any):
-    check()  # passes without the bug
-    file, _, inside = place.partition(":")
-    owner = getattr(module(file), inside) if inside else module(file)
-    monkeypatch.setattr(owner, name, bug)
-    with pytest.raises(AssertionError):
-        check()
+    planted.catch(monkeypatch, place, name, bug, check)

@@ -1,12 +1,12 @@
 """Bugs of this field, planted on purpose: every one must be caught by a test of this folder."""
 
-import importlib
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 
+from tests.planting import Planted
 from tubekit.geometry import tubed_skeleton
 
 from . import test_contract as contract
@@ -14,10 +14,8 @@ from . import test_deep_supervision as deep
 from . import test_equations as equations
 from .scenes import EXAMPLES
 
-
-def module(name: str) -> Any:
-    """A file of the package; some functions hide the file of the same name."""
-    return importlib.import_module(f"tubekit.losses.{name}")
+planted = Planted("tubekit.losses")
+module = planted.module
 
 
 def contract_of(test: Callable[..., None], name: str, *size: int) -> Callable[[], None]:
@@ -33,19 +31,6 @@ centerline = module("cldice").centerline_dice
 topological = module("topological_cldice").topological_cldice
 total = module("base").total
 generic = module("base").SegmentationLoss.from_logits
-
-
-PLANTED: list[tuple[str, str, Any, Callable[[], None]]] = []
-
-
-def planted(place: str, name: str, check: Callable[[], None]) -> Callable[[Any], Any]:
-    """Put the function below in the place of ``name``; ``check`` must then fail."""
-
-    def plant(bug: Any) -> Any:
-        PLANTED.append((place, name, bug, check))
-        return bug
-
-    return plant
 
 
 @planted("tversky", "tversky_index", equations.test_tversky_prices_each_error_on_its_own)
@@ -243,18 +228,9 @@ def resize_first(values, grid):
     return values[(..., *(slice(None, None, step) for step in steps))]
 
 
-@pytest.mark.parametrize(
-    ("place", "name", "bug", "check"),
-    PLANTED,
-    ids=[f"{place}-{bug.__name__}" for place, _, bug, _ in PLANTED],
-)
+@planted.each()
 def test_the_bug_is_caught(monkeypatch, place: str, name: str, bug: Any, check: Any):
-    check()  # passes without the bug
-    file, _, inside = place.partition(":")
-    owner = getattr(module(file), inside) if inside else module(file)
-    monkeypatch.setattr(owner, name, bug)
-    with pytest.raises(AssertionError):
-        check()
+    planted.catch(monkeypatch, place, name, bug, check)
 
 
 def test_half_precision_sums_are_caught(monkeypatch):

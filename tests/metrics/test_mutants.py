@@ -1,12 +1,11 @@
 """Bugs of this field, planted on purpose: every one must be caught by a test of this folder."""
 
-import importlib
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.planting import Planted
 from tubekit import metrics
 
 from . import test_cases as cases
@@ -17,22 +16,8 @@ from . import test_surface as surface
 from . import test_topology as topology
 from . import test_volume_distance as volume
 
-
-def module(name: str) -> Any:
-    return importlib.import_module(f"tubekit.metrics.{name}")
-
-
-PLANTED: list[tuple[str, str, Any, Callable[[], None]]] = []
-
-
-def planted(place: str, name: str, check: Callable[[], None]) -> Callable[[Any], Any]:
-    """Put the function below in the place of ``name``; ``check`` must then fail."""
-
-    def plant(bug: Any) -> Any:
-        PLANTED.append((place, name, bug, check))
-        return bug
-
-    return plant
+planted = Planted("tubekit.metrics")
+module = planted.module
 
 
 counts = metrics.counts
@@ -197,15 +182,6 @@ def invented_classes_forgiven(pred, target, classes):
     return [k for k in range(1, classes + 1) if np.any(target == k)]
 
 
-@pytest.mark.parametrize(
-    ("place", "name", "bug", "check"),
-    PLANTED,
-    ids=[f"{place}-{bug.__name__}" for place, _, bug, _ in PLANTED],
-)
+@planted.each()
 def test_the_bug_is_caught(monkeypatch, place: str, name: str, bug: Any, check: Any):
-    check()  # passes without the bug
-    monkeypatch.setattr(module(place), name, bug)
-    if name in metrics.__all__:  # the checks call it through the package
-        monkeypatch.setattr(metrics, name, bug)
-    with pytest.raises(AssertionError):
-        check()
+    planted.catch(monkeypatch, place, name, bug, check)
