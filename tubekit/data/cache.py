@@ -2,11 +2,12 @@
 
 import functools
 import hashlib
+import importlib
 import inspect
 import io
 import logging
-import sys
 import zipfile
+import zlib
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TypeVar
 
 import numpy as np
 
+import tubekit.geometry
 from tubekit.data.storage import write_atomic
 
 log = logging.getLogger("tubekit.data")
@@ -36,7 +38,7 @@ def cached_array(path: Path, shape: tuple[int, ...], compute: Callable[[], Array
             found: Array = stored["map"]
         if found.shape == shape:
             return found
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         if path.exists():
             log.warning("%s: damaged cache entry is computed anew (%s)", path, error)
     made = compute()
@@ -61,7 +63,8 @@ def content_key(head: str, *arrays: np.ndarray) -> str:
 @functools.cache
 def sources(*names: str) -> str:
     """SHA-256 of the modules named, the geometry package, and the packages below it."""
-    geometry = [m for m in sorted(sys.modules) if m.startswith("tubekit.geometry.")]
-    texts = [inspect.getsource(sys.modules[m]) for m in [*geometry, *names]]
+    files = sorted(Path(tubekit.geometry.__file__).parent.rglob("*.py"))
+    texts = [path.read_text(encoding="utf-8") for path in files]
+    texts += [inspect.getsource(importlib.import_module(name)) for name in names]
     packages = [version(p) for p in ("numpy", "scipy", "scikit-image", "edt", "numba")]
     return hashlib.sha256("".join([*texts, *packages]).encode()).hexdigest()

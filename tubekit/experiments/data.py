@@ -34,10 +34,14 @@ VESSELNESS: Mapping[str, Mapping[str, Any]] = {
 
 
 class CaseSet(NamedTuple):
-    """More cases for the trained network, e.g. of a hospital that it never saw."""
+    """More cases for the trained network, e.g. of a hospital that it never saw.
+
+    ``metrics``: what makes sense on them, where that is less than the recipe measures.
+    """
 
     cases: list[Case]
     source: Source
+    metrics: tuple[str, ...] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,10 +114,14 @@ def add_vesselness(split: Split, settings: str | None) -> Split:
         return split
     _check.option("vesselness", settings, list(VESSELNESS))
 
-    def added(cases: Sequence[Case]) -> list[Case]:
-        return [with_vesselness(case, **VESSELNESS[settings]) for case in cases]
+    options = dict(VESSELNESS[settings])
+    # The phantom that takes the place of absent photographs is grey.
+    options["channel"] = min(options.get("channel", 0), split.train[0].image.shape[0] - 1)
 
-    further = {n: CaseSet(added(t.cases), t.source) for n, t in split.further.items()}
+    def added(cases: Sequence[Case]) -> list[Case]:
+        return [with_vesselness(case, **options) for case in cases]
+
+    further = {n: t._replace(cases=added(t.cases)) for n, t in split.further.items()}
     return dataclasses.replace(
         split,
         train=added(split.train),

@@ -42,7 +42,7 @@ def incomplete_split(
         source="phantom",
         classes=2,
         groups={case.id: case.id for case in tested},
-        further={name: CaseSet(removed, "phantom")} if fraction else {},
+        further={name: CaseSet(removed, "phantom", ("recall",))} if fraction else {},
     )
 
 

@@ -1,14 +1,15 @@
 """Liver vessels: CT rendered around real masks for training, real CT as the unseen hospital.
 
-Of 16 patients of 3D-IRCADb-01 only the masks are at hand. Their vessel trees are real, their
-images are painted (``tubekit.phantoms.render_liver_ct``). Two further patients have real CT; no
-network trains on them.
+The manifest ``ircad01_masks`` lists the masks of 16 patients of 3D-IRCADb-01. Their vessel trees
+are real, their images are painted (``tubekit.phantoms.render_liver_ct``). ``ircad01`` lists two
+further patients with real CT; no network trains on them.
 """
 
 import dataclasses
 import functools
 
 import numpy as np
+from jaxtyping import Float32
 
 from tubekit.data import (
     DataUnavailable,
@@ -18,16 +19,18 @@ from tubekit.data import (
     kfold,
     resample,
 )
+from tubekit.data.cache import cached_array, content_key, sources
+from tubekit.data.storage import cache_root
 from tubekit.experiments.data import CaseSet, Split, add_vesselness, all_cases, phantom_split
 from tubekit.experiments.record import Source
-from tubekit.phantoms import LiverCT, phantom_cases, render_liver_ct
+from tubekit.phantoms import phantom_cases, render_liver_ct
 from tubekit.types import Case
 
 WINDOW_HU = (-100.0, 200.0)
 """What the paper keeps of the intensities of liver CT."""
 MARGIN_MM = 4.0
-SCANNER_MM3 = 0.8
-"""A usual voxel of liver CT, 0.7 x 0.7 x 1.6 mm."""
+PAINTING = ("abdomen", "contrast_ct", "ct", "render")
+"""What a painted image depends on."""
 EXTERNAL = "external"
 
 
@@ -95,7 +98,7 @@ def real_cases(spacing_mm: float) -> list[Case]:
         cases = all_cases("ircad01")
     except DataUnavailable:
         return []
-    return [_finished(_prepared(case, spacing_mm)) for case in cases]
+    return [_finished(resample(_organ(case), (spacing_mm,) * 3)) for case in cases]
 
 
 def example_cases(spacing_mm: float) -> tuple[list[Case], Source]:
@@ -120,25 +123,32 @@ def painted_example(spacing_mm: float) -> Case:
         return phantom_cases("vascular", 1, 0)[0]
 
 
-def _prepared(case: Case, spacing_mm: float) -> Case:
-    organ = crop_to_valid(inside_closed_organ(case), MARGIN_MM)
-    return resample(organ, (spacing_mm,) * 3)
+def _organ(case: Case) -> Case:
+    """Cut to the closed liver, on the grid of the scanner."""
+    return crop_to_valid(inside_closed_organ(case), MARGIN_MM)
 
 
 def _rendered(case: Case, spacing_mm: float) -> Case:
-    """Paint on the grid that the network sees; the patient's number seeds the scanner."""
-    masks = _prepared(case, spacing_mm)
-    if masks.label is None or masks.valid is None:
+    """Paint on the grid of the masks, then resample like a real case.
+
+    The patient's number seeds the scanner. The image is kept on disk.
+    """
+    organ, new = _organ(case), (spacing_mm,) * 3
+    masks = resample(organ, new)
+    if organ.label is None or organ.valid is None or masks.label is None:
         raise ValueError(
             f"case {case.id}: expected masks of vessels and liver to paint around, got none; "
             "leave the case out"
         )
-    number = int(case.id.rpartition("_")[2])
-    # A voxel larger than a scanner's averages its noise.
-    share = min(1.0, (SCANNER_MM3 / spacing_mm**3) ** 0.5)
-    low, high = LiverCT().noise_hu
-    model = LiverCT(noise_hu=(share * low, share * high))
-    ct = render_liver_ct(masks.label, masks.valid, masks.spacing, seed=number, model=model)
+    vessels, liver, seed = organ.label, organ.valid, int(case.id.rpartition("_")[2])
+
+    def paint() -> Float32[np.ndarray, "z y x"]:
+        ct = render_liver_ct(vessels, liver, organ.spacing, seed=seed)
+        return resample(Case(case.id, ct[None], None, organ.spacing), new).image[0]
+
+    rules = sources(*(f"tubekit.phantoms.{name}" for name in PAINTING), "tubekit.data.preprocess")
+    key = content_key(f"{seed} {organ.spacing} {new} {rules}", vessels, liver)
+    ct = cached_array(cache_root() / "rendered" / f"{key}.npz", masks.label.shape, paint)
     return _finished(dataclasses.replace(masks, image=ct[None]))
 
 

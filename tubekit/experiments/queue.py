@@ -76,13 +76,11 @@ def twins(recipe: Recipe, seed: int, root: Path = RESULTS) -> list[Record]:
     """
     found: dict[str, Record] = {}
     for record in read_records(recipe.chapter, recipe.profile, root):
-        measured = {name for values in record.cases.values() for name in values}
-        if (record.digest, record.seed) != (recipe.digest, seed):
-            continue
-        if set(recipe.metrics) <= measured:
+        if (record.digest, record.seed) == (recipe.digest, seed):
             own = record.recipe["data_name"]
             renamed = recipe.to_dict() | {"data_name": own}
             found[own] = record.model_copy(update={"recipe": renamed})
-    if recipe.data_name not in found:
+    tested = found[recipe.data_name].cases if recipe.data_name in found else {}
+    if not set(recipe.metrics) <= {name for values in tested.values() for name in values}:
         return []
     return sorted(found.values(), key=lambda r: r.recipe["data_name"] == recipe.data_name)

@@ -69,18 +69,23 @@ def run(
         seed=seed,
         progress=progress,
     )
-    cases = test(network, split.test, recipe, split.classes, device)
+    cases = test(network, split.test, recipe, split.classes, device, recipe.metrics)
     record = make_record(recipe, seed, split, fitted, cases, network, device)
     record.seconds_total = round(time.perf_counter() - began, 2)
     return record, network, split
 
 
 def test(
-    network: nn.Module, cases: Sequence[Case], recipe: Recipe, classes: int, device: str
+    network: nn.Module,
+    cases: Sequence[Case],
+    recipe: Recipe,
+    classes: int,
+    device: str,
+    metrics: Sequence[str],
 ) -> dict[str, dict[str, float | None]]:
-    """The recipe's metrics of every case."""
+    """Metrics of every case."""
     predictions = {case.id: predict(network, case, recipe, device) for case in cases}
-    return {c.id: evaluate(predictions[c.id], c, classes, recipe.metrics) for c in cases}
+    return {c.id: evaluate(predictions[c.id], c, classes, metrics) for c in cases}
 
 
 def further_records(
@@ -90,7 +95,8 @@ def further_records(
     device = resolve_device(device)
     found = []
     for name, other in split.further.items():
-        cases = test(network, other.cases, recipe, split.classes, device)
+        metrics = other.metrics or recipe.metrics
+        cases = test(network, other.cases, recipe, split.classes, device, metrics)
         found.append(
             record.model_copy(
                 update={

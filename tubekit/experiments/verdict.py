@@ -99,6 +99,9 @@ def claim_verdict(
     """
     if comparison is None:
         return "not comparable", "fewer than two patients were measured with both methods"
+    if 2.0 ** (1 - comparison.units) >= alpha:
+        # Not even the most extreme of all sign flips could be called rare.
+        return "not comparable", f"{comparison.units} patients cannot give p < {alpha}"
     if comparison.seeds < 3:
         return "not comparable", f"{comparison.seeds} common seeds, three are needed"
     gain = comparison.difference if higher else -comparison.difference

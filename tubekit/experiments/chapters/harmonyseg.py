@@ -12,7 +12,12 @@ CHAPTER = Chapter(
     name="harmonyseg",
     page="notebooks/02_harmonyseg",
     baseline="nnunet",
-    baselines={"table-6": "plain", "table-7": "baseline", "table-8": "lambda_0"},
+    baselines={
+        "table-6": "plain",
+        "table-7": "baseline",
+        "table-8": "lambda_0",
+        "missing": "baseline",
+    },
     same_records={"table-2": "table-1"},
     data={
         "hvs": "CT rendered around the liver vessels of 16 IRCADb patients",
