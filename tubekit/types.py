@@ -21,7 +21,7 @@ TRUSTED_PACKAGES = ("tubekit", "torch")
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Case:
-    """One patient or image as published: not cropped, not resampled.
+    """One patient or image on one grid; readers return it as published.
 
     Attributes:
         id: unique within its data set, e.g. ``"Image_01L"``.

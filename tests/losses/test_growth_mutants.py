@@ -219,7 +219,7 @@ for left_out in growth.NAMES:
 
 
 @planted(
-    "growth_suppression",
+    "reconnection",
     "reconnection_loss",
     growth.test_reconnection_waits_for_the_end_of_the_warm_up,
 )

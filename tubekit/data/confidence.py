@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float32, Integer
 
 from tubekit import _check
+from tubekit.geometry.kernels.boxes import foreground_box
 
 
 def relaxation_beta(label: Integer[np.ndarray, "*s"]) -> float:
@@ -13,7 +14,8 @@ def relaxation_beta(label: Integer[np.ndarray, "*s"]) -> float:
 
     One over the natural logarithm of background voxels per foreground voxel. The paper's formula
     exceeds 1 below e background voxels per foreground voxel and turns infinite or negative at 1;
-    here it is 1 from there on.
+    here it is 1 from there on. All voxels of the array count, so crop to the organ first, as the
+    paper does with the liver.
 
     Args:
         label: class indices of a whole case, 0 = background; all classes count as foreground.
@@ -48,12 +50,7 @@ def confidence_map(label: Integer[np.ndarray, "*s"]) -> Float32[np.ndarray, "*s"
     Reference: Huang et al., HarmonySeg, ICCV 2025, equation 4.
     """
     foreground = _with_foreground(label)
-    box = []
-    for axis in range(label.ndim):
-        others = tuple(other for other in range(label.ndim) if other != axis)
-        (occupied,) = foreground.any(axis=others).nonzero()
-        box.append(slice(occupied[0], occupied[-1] + 1))
-    region = tuple(box)
+    region = foreground_box(foreground, 0) or ()
     confidence = np.ones(label.shape, np.float32)
     confidence[region][~foreground[region]] = relaxation_beta(label)
     return confidence

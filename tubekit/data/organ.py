@@ -8,6 +8,7 @@ import scipy.ndimage
 from jaxtyping import Bool, Shaped
 
 from tubekit.geometry._input import binary_image
+from tubekit.geometry.kernels.boxes import foreground_box
 from tubekit.types import Case
 
 
@@ -30,7 +31,7 @@ def close_organ_mask(mask: Shaped[np.ndarray, "*s"], iterations: int = 8) -> Boo
     mask = binary_image(mask)
     if iterations < 0:
         raise ValueError(f"iterations must be at least 0, got {iterations}; 8 closes a liver mask")
-    box = _box(mask)
+    box = foreground_box(mask, 0)
     if box is None:
         return np.zeros_like(mask)
     # Room for the dilation on all sides: the erosion then ends where the mask began.
@@ -85,7 +86,7 @@ def crop_to_valid(case: Case, margin_mm: float = 0.0) -> Case:
         raise ValueError(f"margin_mm must be at least 0, got {margin_mm}; 0 keeps the tight box")
     if case.valid is None:
         return case
-    tight = _box(case.valid)
+    tight = foreground_box(case.valid, 0)
     if tight is None:
         raise ValueError(
             f"case {case.id}: expected an organ mask (case.valid) to crop to, got an empty one; "
@@ -103,15 +104,3 @@ def crop_to_valid(case: Case, margin_mm: float = 0.0) -> Case:
         label=None if case.label is None else case.label[cut].copy(),
         valid=case.valid[cut].copy(),
     )
-
-
-def _box(mask: Bool[np.ndarray, "*s"]) -> tuple[slice, ...] | None:
-    """The smallest box that holds the mask; ``None`` for an empty one."""
-    box = []
-    for axis in range(mask.ndim):
-        others = tuple(a for a in range(mask.ndim) if a != axis)
-        places = np.flatnonzero(mask.any(axis=others))
-        if places.size == 0:
-            return None
-        box.append(slice(int(places[0]), int(places[-1]) + 1))
-    return tuple(box)

@@ -28,8 +28,8 @@ def reconnect(
 
     Components are 8- or 26-connected; the largest is the main one (of several, the first in
     reading order). Every other gets at most one line, from the end point of its own that is
-    nearest to the main component. Where a component has no end points, as a loop, all its voxels
-    count as such. Of pairs that are equally near, one is taken.
+    nearest to a permitted place of the main component. Where a component has no end points, as a
+    loop, all its voxels count as such. Of pairs that are equally near, one is taken.
 
     No voxel is removed, and there are never more components than before. A line may touch
     another component on its way; a loop results if that one gets a line as well.
@@ -48,7 +48,8 @@ def reconnect(
     Raises:
         ValueError: ``skeleton`` not binary or not 2-D or 3-D, an impossible limit, an unknown
             ``to``, or a bad ``spacing``.
-    Reference: Huang et al., HarmonySeg, ICCV 2025, f_connect of equation 6.
+    Reference: Huang et al., HarmonySeg, ICCV 2025, f_connect of equation 6. Both limits, the main
+    component as the only goal, and what loops offer are ours.
     """
     skeleton = binary_image(skeleton)
     steps = _check.spacing(spacing, skeleton.ndim)

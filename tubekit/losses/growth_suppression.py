@@ -10,7 +10,7 @@ from tubekit.losses.base import (
     nonnegative,
 )
 from tubekit.losses.mix_equivalence import MixEquivalenceLoss
-from tubekit.losses.reconnection import ReconnectionLoss, reconnection_loss
+from tubekit.losses.reconnection import ReconnectionLoss
 from tubekit.losses.relaxed_supervision import RelaxedSupervisionLoss
 from tubekit.losses.spatial_prior import SpatialPriorLoss
 
@@ -29,7 +29,8 @@ class GrowthSuppressionLoss(SegmentationLoss):
 
     In training mode the first ``warmup_steps`` calls leave reconnection out, since skeletons of an
     untrained network mean nothing. The calls are counted in a buffer, so a checkpoint with
-    ``loss.state_dict()`` resumes the count. In evaluation mode nothing is left out or counted.
+    ``loss.state_dict()`` resumes the count; under ``DeepSupervision`` every level is a
+    call. In evaluation mode nothing is left out or counted.
 
     Args:
         suppression: weight of the two suppressing terms, the paper's lambda; at least 0.
@@ -121,16 +122,7 @@ class GrowthSuppressionLoss(SegmentationLoss):
         relaxed = self.relaxed_supervision.of_both
         terms = {"relaxed_supervision": relaxed(logits, probs, target, maps["confidence"], valid)}
         if not (self.training and self.warmup_steps and int(self.calls) < self.warmup_steps):
-            joined = self.reconnection
-            terms["reconnection"] = reconnection_loss(
-                probs if valid is None else probs * valid,
-                iterations=joined.iterations,
-                threshold=joined.threshold,
-                max_distance=joined.max_distance,
-                min_voxels=joined.min_voxels,
-                on=joined.on,
-                valid=valid,
-            )
+            terms["reconnection"] = self.reconnection.of_probs(probs, valid)
         if self.suppression:
             terms["spatial_prior"] = self.spatial_prior.of_probs(probs, maps["image"], valid)
             terms["mix_equivalence"] = self.mix_equivalence.of_probs(

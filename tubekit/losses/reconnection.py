@@ -63,7 +63,8 @@ def reconnection_loss(
 
     Equation: :eq:`eq-reconnection`
 
-    Reference: Huang et al., HarmonySeg, ICCV 2025, equation 6.
+    Reference: Huang et al., HarmonySeg, ICCV 2025, equation 6. Threshold, limits, clamp and the
+    mean over voxels are ours; the paper leaves them open.
     """
     _check.option("on", on, ON)
     # Without a gradient of its own the skeleton is not differentiated in vain.
@@ -125,7 +126,12 @@ class ReconnectionLoss(SegmentationLoss):
         valid: Bool[Tensor, "b 1 *s"] | None = None,
         **maps: Tensor,
     ) -> Float[Tensor, ""]:
-        probs = foreground_probs(logits)
+        return self.of_probs(foreground_probs(logits), valid)
+
+    def of_probs(
+        self, probs: Float[Tensor, "b k *s"], valid: Bool[Tensor, "b 1 *s"] | None
+    ) -> Float[Tensor, ""]:
+        """The loss where probabilities are known already."""
         return reconnection_loss(
             probs if valid is None else probs * valid,
             iterations=self.iterations,

@@ -55,7 +55,8 @@ def relaxed_cross_entropy(
     Args:
         logits: one channel (sigmoid) or one per class (softmax).
         target: classes, 0 = background.
-        weights: at least 0. The paper's equation has 1 on the label and 0 elsewhere.
+        weights: at least 0. The paper's equation has 1 on the label and 0 elsewhere; the division
+            by their sum is ours, so that the value does not depend on the size of a patch.
     Returns:
         A value in [0, inf); 0 when all weights are 0.
 
@@ -70,7 +71,8 @@ class RelaxedSupervisionLoss(SegmentationLoss):
 
     As printed, the cross-entropy sees the label's voxels only: it can make vessels grow and never
     shrink, so that nothing but the Dice denominator speaks against false positives, with weight
-    beta inside the region in doubt and 1 outside. An empty patch feels the Dice part alone.
+    beta inside the region in doubt and 1 outside. On a patch without a label even that is flat:
+    use ``symmetric`` or ``batch`` where such patches are many.
 
     The map ``confidence`` (``tubekit.data.confidence_map``) has one channel and knows the whole
     case, so that a patch without label inherits region and beta.

@@ -50,8 +50,8 @@ def spatial_prior(
 
     Equation: :eq:`eq-spatial-prior`
 
-    Reference: Huang et al., HarmonySeg, ICCV 2025, equation 7; Obukhov et al., Gated CRF loss,
-    arXiv:1906.04651, for the other form.
+    Reference: Huang et al., HarmonySeg, ICCV 2025, equation 7, a sum there; the mean, radius and
+    both sigmas are ours. Obukhov et al., Gated CRF loss, arXiv:1906.04651, for the other form.
     """
     _check.option("form", form, FORMS)
     _check.dimensions("probs (batch, channel and 2 or 3 spatial axes)", probs, (4, 5))

@@ -1,10 +1,11 @@
 """What the networks share: one layer, its initialisation, and the check of the input."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from tubekit import _check
 
@@ -14,6 +15,7 @@ NORMS: dict[str, dict[int, type[nn.Module]]] = {
     "instance": {2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d},
     "batch": {2: nn.BatchNorm2d, 3: nn.BatchNorm3d},
 }
+MAX_POOLS: dict[int, Callable[..., Tensor]] = {2: F.max_pool2d, 3: F.max_pool3d}
 LEAK = 0.01  # slope of LeakyReLU below zero
 
 

@@ -17,8 +17,7 @@ from tubekit.networks.blocks import (
     kaiming,
 )
 from tubekit.networks.channel_spatial_attention import REDUCTION, ChannelSpatialAttention
-
-POOLS: dict[int, type[nn.Module]] = {2: nn.MaxPool2d, 3: nn.MaxPool3d}
+from tubekit.networks.stages import halve
 
 
 def _double_conv(ndim: int, channels_in: int, channels_out: int, norm: str) -> nn.Sequential:
@@ -116,7 +115,6 @@ class CS2Net(nn.Module):
         self.encoder = nn.ModuleList(
             _Residual(ndim, a, b, norm) for a, b in zip(inputs, features, strict=True)
         )
-        self.pool = POOLS[ndim](2)
         self.attention = ChannelSpatialAttention(
             ndim, features[-1], norm=norm, scaled=scaled, as_released=as_released
         )
@@ -137,7 +135,7 @@ class CS2Net(nn.Module):
         skips = []
         x = image
         for level, stage in enumerate(self.encoder):
-            x = stage(x if level == 0 else self.pool(x))
+            x = stage(x if level == 0 else halve(x))
             skips.append(x)
         x = x + self.attention(x)
         for level in reversed(range(len(self.ups))):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tubekit import _check
-from tubekit.networks.blocks import CONVS, LEAK, check_image, conv_norm
+from tubekit.networks.blocks import CONVS, LEAK, MAX_POOLS, check_image, conv_norm
 
 
 def conv_stage(
@@ -53,12 +53,13 @@ def conv_stage(
 
 def halve(features: Float[Tensor, "b c *s"]) -> Float[Tensor, "b c *t"]:
     """The largest of every two voxels along each axis."""
-    pooled: Tensor = (F.max_pool2d if features.ndim == 4 else F.max_pool3d)(features, 2)
-    return pooled
+    return MAX_POOLS[features.ndim - 2](features, 2)
 
 
 def resize(features: Float[Tensor, "b c *s"], size: Sequence[int]) -> Float[Tensor, "b c *t"]:
     """Linear interpolation to another size, the outer borders of both grids in one place."""
+    if tuple(size) == tuple(features.shape[2:]):
+        return features
     mode = "bilinear" if features.ndim == 4 else "trilinear"
     return F.interpolate(features, size=tuple(size), mode=mode, align_corners=False)
 

@@ -9,10 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tubekit import _check
-from tubekit.networks.blocks import CONVS, NORMS, check_image, conv_norm, kaiming
+from tubekit.networks.blocks import CONVS, MAX_POOLS, NORMS, check_image, conv_norm, kaiming
 
 CONVOLVE = {2: F.conv2d, 3: F.conv3d}
-POOLS = {2: F.max_pool2d, 3: F.max_pool3d}
 LINEAR = {2: "bilinear", 3: "trilinear"}
 GROUPS = 32  # of group norm, fewer where the channels are not a multiple
 
@@ -150,7 +149,7 @@ class TransUNet(nn.Module):
             )
         self.in_channels = in_channels
         self.divisor = (16,) * ndim
-        self.pool, self.linear = POOLS[ndim], LINEAR[ndim]
+        self.pool, self.linear = MAX_POOLS[ndim], LINEAR[ndim]
 
         self.stem = _conv_group_norm(ndim, in_channels, width, 7, 2).append(nn.ReLU(inplace=True))
         widths = [width, 4 * width, 8 * width, 16 * width]

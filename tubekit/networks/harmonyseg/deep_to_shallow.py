@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from tubekit import _check
 from tubekit.networks.harmonyseg.flexible_conv import FlexibleConv
-from tubekit.networks.harmonyseg.layers import conv_relu, pointwise, resize
+from tubekit.networks.harmonyseg.layers import conv_relu, pointwise
+from tubekit.networks.stages import resize
 
 FUSED_FEATURES = 8  # channels per level where features instead of logits are fused
 

@@ -13,8 +13,9 @@ from tubekit.networks.blocks import CONVS, LEAK, NORMS, check_image, kaiming
 from tubekit.networks.harmonyseg.deep_mutual_query import DeepMutualQuery
 from tubekit.networks.harmonyseg.deep_to_shallow import DeepToShallow
 from tubekit.networks.harmonyseg.flexible_conv import FlexibleConv
-from tubekit.networks.harmonyseg.layers import pointwise, resize
+from tubekit.networks.harmonyseg.layers import pointwise
 from tubekit.networks.harmonyseg.shallow_query import ShallowQuery
+from tubekit.networks.stages import resize
 from tubekit.types import SegOutput
 
 

@@ -1,10 +1,6 @@
-"""The two layers and the resampling that all parts of HarmonySeg share."""
+"""The layers that all parts of HarmonySeg share."""
 
-from collections.abc import Sequence
-
-from jaxtyping import Float
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
 from tubekit.networks.blocks import CONVS, LEAK, conv_norm
 
@@ -37,11 +33,3 @@ def pointwise(
 ) -> nn.Module:
     """1x1 convolution. Without a bias unless asked: an instance norm would cancel it."""
     return CONVS[ndim](channels_in, channels_out, 1, stride, bias=bias)
-
-
-def resize(x: Float[Tensor, "b c *s"], grid: Sequence[int]) -> Float[Tensor, "b c *t"]:
-    """Bilinear or trilinear resampling to ``grid`` without moving the borders."""
-    if tuple(grid) == tuple(x.shape[2:]):
-        return x
-    mode = {2: "bilinear", 3: "trilinear"}[len(grid)]
-    return F.interpolate(x, size=tuple(grid), mode=mode, align_corners=False)

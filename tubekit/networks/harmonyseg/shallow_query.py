@@ -8,11 +8,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tubekit import _check
+from tubekit.networks.blocks import MAX_POOLS
 from tubekit.networks.harmonyseg.attention import Attention, attend, received, to_grid, to_tokens
-from tubekit.networks.harmonyseg.layers import conv_relu, resize
+from tubekit.networks.harmonyseg.layers import conv_relu
+from tubekit.networks.stages import resize
 
 AVERAGE = {2: F.avg_pool2d, 3: F.avg_pool3d}
-MAXIMUM = {2: F.max_pool2d, 3: F.max_pool3d}
 TOKENS_PER_AXIS = {2: 16, 3: 8}
 LITERAL_LIMIT = 16384  # positions; the time grows with the square
 
@@ -111,7 +112,7 @@ class ShallowQuery(nn.Module):
                 f"{prod(x.shape[2:])} in grid {tuple(x.shape[2:])}; use pooling='budget' or "
                 "smaller patches"
             )
-        average, maximum = AVERAGE[self.ndim], MAXIMUM[self.ndim]
+        average, maximum = AVERAGE[self.ndim], MAX_POOLS[self.ndim]
         x = self.norm(x.movedim(1, -1))
         k = self.attention.key(x).movedim(-1, 1)
         v = self.attention.value(x).movedim(-1, 1)
