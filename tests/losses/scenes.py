@@ -201,7 +201,15 @@ EXAMPLES = (
         defaults={"iterations": 2},
         symmetric=False,
     ),
-    Example(RelaxedSupervisionLoss, 0, _INF, _SMOOTH | _BATCH | _pair("symmetric", False, True)),
+    Example(
+        RelaxedSupervisionLoss,
+        0,
+        _INF,
+        _SMOOTH
+        | _BATCH
+        | _pair("symmetric", False, True)
+        | _pair("mean_over", "voxels", "weights"),
+    ),
     Example(
         ReconnectionLoss,
         0,
@@ -229,7 +237,8 @@ EXAMPLES = (
         | _JOIN
         | _pair("suppression", 1.0, 0.5)
         | _pair("warmup_steps", 0, 1)
-        | _pair("symmetric", False, True),
+        | _pair("symmetric", False, True)
+        | _pair("mean_over", "voxels", "weights"),
         defaults=_EASY | {"radius": 1},
         symmetric=False,
     ),

@@ -57,8 +57,8 @@ def dice_without_batch(probs, masks, confidence, *, smooth, batch=False):
 
 
 @planted("relaxed_supervision", "relaxed_cross_entropy", relaxed.test_equation_5_by_hand)
-def entropy_of_a_mean_over_all_voxels(logits, target, weights):
-    return entropy(logits, target, weights) * weights.sum() / weights.numel()
+def entropy_of_a_mean_over_all_voxels(logits, target, weights, *, count=None):
+    return entropy(logits, target, weights, count=target.numel())
 
 
 @planted(
@@ -66,8 +66,26 @@ def entropy_of_a_mean_over_all_voxels(logits, target, weights):
     "relaxed_cross_entropy",
     relaxed.test_printed_cross_entropy_is_the_mean_over_the_label,
 )
-def entropy_on_background_too(logits, target, weights):
-    return entropy(logits, target, torch.ones_like(weights))
+def entropy_on_background_too(logits, target, weights, *, count=None):
+    return entropy(logits, target, torch.ones_like(weights), count=count)
+
+
+@planted(
+    "relaxed_supervision",
+    "relaxed_cross_entropy",
+    relaxed.test_printed_cross_entropy_is_the_mean_over_the_label,
+)
+def entropy_always_over_the_weights(logits, target, weights, *, count=None):
+    return entropy(logits, target, weights)
+
+
+@planted(
+    "relaxed_supervision",
+    "relaxed_cross_entropy",
+    relaxed.test_printed_cross_entropy_is_the_mean_over_the_label,
+)
+def entropy_over_invalid_voxels_too(logits, target, weights, *, count=None):
+    return entropy(logits, target, weights, count=None if count is None else target.numel())
 
 
 @planted(

@@ -14,6 +14,7 @@ from tubekit.losses import (
     relaxed_cross_entropy,
     relaxed_dice,
 )
+from tubekit.losses.base import foreground_masks, foreground_probs
 
 from .scenes import scene
 
@@ -30,7 +31,7 @@ def patch() -> tuple[Tensor, Tensor, Tensor]:
 
 
 def of(probs: Tensor, target: Tensor, confidence: Tensor, **options) -> Tensor:
-    loss = RelaxedSupervisionLoss(**options)
+    loss = RelaxedSupervisionLoss(**{"mean_over": "weights"} | options)
     return loss(probs.logit(), target.long(), confidence=confidence)
 
 
@@ -65,12 +66,39 @@ def test_confidence_one_and_symmetric_is_dice_with_cross_entropy():
 
 def test_printed_cross_entropy_is_the_mean_over_the_label():
     at = scene(3)
-    dice_only = RelaxedSupervisionLoss(symmetric=True)(
+    dice_only = RelaxedSupervisionLoss(symmetric=True, mean_over="weights")(
         at.logits, at.target, confidence=at.confidence
     ) - relaxed_cross_entropy(at.logits, at.target, at.confidence)
-    ours = RelaxedSupervisionLoss()(at.logits, at.target, confidence=at.confidence)
-    voxels = cross_entropy(at.logits, at.target)[at.target[:, 0] > 0]
-    close(ours, dice_only + voxels.mean())
+    entropy = cross_entropy(at.logits, at.target)[at.target[:, 0] > 0].sum()
+    labelled, valid = (at.target > 0).sum(), torch.ones_like(at.target, dtype=torch.bool)
+    for mean_over, count in (("weights", labelled), ("voxels", at.target.numel())):
+        loss = RelaxedSupervisionLoss(mean_over=mean_over)
+        ours = loss(at.logits, at.target, confidence=at.confidence)
+        close(ours, dice_only + entropy / count)
+        close(loss(at.logits, at.target, confidence=at.confidence, valid=valid), ours)
+    # Voxels outside the field of view are not among those of the mean.
+    valid[..., :1] = False
+    inside = RelaxedSupervisionLoss()(at.logits, at.target, confidence=at.confidence, valid=valid)
+    probs, masks = (
+        foreground_probs(at.logits) * valid,
+        foreground_masks(at.target, at.logits[:, 1:]),
+    )
+    dice = relaxed_dice(probs, masks * valid, at.confidence).mean()
+    seen = cross_entropy(at.logits, at.target)[(at.target[:, 0] > 0) & valid[:, 0]].sum()
+    close(inside, 1 - dice + seen / valid.sum())
+
+
+def test_which_mean_decides_whether_foreground_everywhere_pays():
+    """One per cent of label: over the label, everything is nearly as good as the truth."""
+    masks, confidence = torch.zeros((1, 1, 20, 20)), torch.full((1, 1, 20, 20), 0.2)
+    masks[..., 5, 5:9] = 1
+    everything, nothing = torch.full_like(masks, 0.999), torch.full_like(masks, 0.001)
+    value = {
+        mean: [of(p, masks, confidence, mean_over=mean) for p in (everything, nothing)]
+        for mean in ("weights", "voxels")
+    }
+    assert value["weights"][0] < 0.2 * value["weights"][1]
+    assert abs(value["voxels"][0] / value["voxels"][1] - 1) < 0.2  # neither pays
 
 
 def test_a_false_positive_weighs_beta_in_doubt_and_one_outside():
@@ -111,7 +139,9 @@ def test_batch_pools_before_the_ratio():
     sizes = (probs * at.confidence + masks).sum()
     close(pooled, (2 * (probs * masks).sum() / sizes).view(1, 1))
     each, whole = (
-        RelaxedSupervisionLoss(batch=b)(at.logits, at.target, confidence=at.confidence)
+        RelaxedSupervisionLoss(batch=b, mean_over="weights")(
+            at.logits, at.target, confidence=at.confidence
+        )
         for b in (False, True)
     )
     close(each - whole, (pooled - rows.mean()).squeeze())
@@ -123,11 +153,13 @@ def test_a_patch_without_label_uses_the_confidence_of_its_case(symmetric: bool):
     confidence[..., 0, :2] = BETA  # no label here, so all of it is in doubt
     empty = torch.zeros((1, 1, 3, 4))
     leaf = torch.full((1, 1, 3, 4), -1.0, requires_grad=True)
-    value = RelaxedSupervisionLoss(symmetric)(leaf, empty.long(), confidence=confidence)
+    value = RelaxedSupervisionLoss(symmetric, mean_over="weights")(
+        leaf, empty.long(), confidence=confidence
+    )
     (gradient,) = torch.autograd.grad(value, leaf)
     assert (gradient > 0).all()
     close(gradient[0, 0, 0] / gradient[0, 0, 2], torch.full((4,), BETA))
-    nothing = RelaxedSupervisionLoss(symmetric)(
+    nothing = RelaxedSupervisionLoss(symmetric, mean_over="weights")(
         leaf.detach() - 99, empty.long(), confidence=confidence
     )
     assert nothing < 1e-3
@@ -145,7 +177,7 @@ def test_certain_and_wrong_still_learns(symmetric: bool):
     """Logarithms are taken of logits: 1 - p rounds to 0 long before its logit ends."""
     masks, confidence, _ = patch()
     logits = (60 * (1 - 2 * masks)).requires_grad_()
-    loss = RelaxedSupervisionLoss(symmetric)
+    loss = RelaxedSupervisionLoss(symmetric, mean_over="weights")
     (gradient,) = torch.autograd.grad(loss(logits, masks.long(), confidence=confidence), logits)
     assert (gradient[masks > 0] < -0.1).all()
     if symmetric:

@@ -61,7 +61,7 @@ def plain_loss(logits: Tensor, target: Tensor, **maps: Tensor) -> Float[Tensor, 
     probs, masks = logits.sigmoid(), target.to(logits.dtype)
     sizes = masks.sum() + (probs * maps["confidence"]).sum()
     relaxed = 1 - (2 * (probs * masks).sum() + 1e-5) / (sizes + 1e-5)
-    relaxed = relaxed - (masks * F.logsigmoid(logits)).sum() / masks.sum()
+    relaxed = relaxed - (masks * F.logsigmoid(logits)).sum() / masks.numel()
     skeleton = authors_skeleton(probs, 10)
     joined = torch.from_numpy(reconnect(skeleton[0, 0].detach().numpy() >= 0.5))
     reconnection = -skeleton[0, 0].clamp(min=1e-6).log()[joined].mean()

@@ -34,6 +34,11 @@ METHOD_LABELS = {
     "spatial": "+ spatial prior",
     "mix": "+ mix-equivalence",
     "all": "all four terms",
+    "r_sup_label": "relaxed supervision, mean over the label",
+    "con_probs": "+ reconnection on probabilities",
+    "spatial_potts": "+ spatial prior, Potts form",
+    "all_label": "all four, mean over the label",
+    "all_symmetric": "all four, symmetric cross-entropy",
 }
 
 

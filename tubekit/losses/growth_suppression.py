@@ -36,6 +36,7 @@ class GrowthSuppressionLoss(SegmentationLoss):
         suppression: weight of the two suppressing terms, the paper's lambda; at least 0.
         warmup_steps: training calls without reconnection.
         symmetric: see ``RelaxedSupervisionLoss``.
+        mean_over: see ``RelaxedSupervisionLoss``.
         iterations: see ``ReconnectionLoss``.
         threshold: see ``ReconnectionLoss``.
         max_distance: see ``ReconnectionLoss``.
@@ -59,6 +60,7 @@ class GrowthSuppressionLoss(SegmentationLoss):
         warmup_steps: int = 0,
         *,
         symmetric: bool = False,
+        mean_over: str = "voxels",
         iterations: int = 10,
         threshold: float = 0.5,
         max_distance: float = 15.0,
@@ -76,7 +78,7 @@ class GrowthSuppressionLoss(SegmentationLoss):
                 f"warmup_steps must be an integer of at least 0, got {warmup_steps}; 0 is none"
             )
         self.suppression, self.warmup_steps = suppression, warmup_steps
-        self.relaxed_supervision = RelaxedSupervisionLoss(symmetric)
+        self.relaxed_supervision = RelaxedSupervisionLoss(symmetric, mean_over=mean_over)
         self.reconnection = ReconnectionLoss(iterations, threshold, max_distance, min_voxels, on=on)
         self.spatial_prior = SpatialPriorLoss(form, radius, image_channels=image_channels)
         self.mix_equivalence = MixEquivalenceLoss(targets)

@@ -13,6 +13,8 @@ from tubekit.losses.base import (
 )
 from tubekit.losses.cross_entropy import cross_entropy
 
+MEANS = ("voxels", "weights")
+
 
 def relaxed_dice(
     probs: Float[Tensor, "b k *s"],
@@ -49,21 +51,24 @@ def relaxed_cross_entropy(
     logits: Float[Tensor, "b c *s"],
     target: Integer[Tensor, "b 1 *s"],
     weights: Float[Tensor, "b 1 *s"],
+    *,
+    count: int | None = None,
 ) -> Float[Tensor, ""]:
     """Mean cross-entropy of the true class, every voxel with its own weight.
 
     Args:
         logits: one channel (sigmoid) or one per class (softmax).
         target: classes, 0 = background.
-        weights: at least 0. The paper's equation has 1 on the label and 0 elsewhere; the division
-            by their sum is ours, so that the value does not depend on the size of a patch.
+        weights: at least 0. The paper's equation has 1 on the label and 0 elsewhere.
+        count: what the weighted sum is divided by; ``None`` means the sum of the weights. The
+            paper leaves it open.
     Returns:
         A value in [0, inf); 0 when all weights are 0.
 
     Reference: Huang et al., HarmonySeg, ICCV 2025, equation 5.
     """
     values = cross_entropy(logits, target) * weights[:, 0]
-    return values.sum() / weights.sum().clamp(min=1)
+    return values.sum() / (weights.sum().clamp(min=1) if count is None else max(count, 1))
 
 
 class RelaxedSupervisionLoss(SegmentationLoss):
@@ -71,7 +76,10 @@ class RelaxedSupervisionLoss(SegmentationLoss):
 
     As printed, the cross-entropy sees the label's voxels only: it can make vessels grow and never
     shrink, so that nothing but the Dice denominator speaks against false positives, with weight
-    beta inside the region in doubt and 1 outside. On a patch without a label even that is flat:
+    beta inside the region in doubt and 1 outside. What the sum is divided by decides how strong
+    the pull is, and the paper does not say it. Over all voxels, as cross-entropy usually is, it is
+    as small as the label; over the label alone it outweighs Dice, and foreground everywhere is
+    nearly as good as the truth. On a patch without a label even that is flat:
     use ``symmetric`` or ``batch`` where such patches are many.
 
     The map ``confidence`` (``tubekit.data.confidence_map``) has one channel and knows the whole
@@ -80,6 +88,8 @@ class RelaxedSupervisionLoss(SegmentationLoss):
     Args:
         symmetric: the cross-entropy also sees the background, with the confidence as weight. With
             confidence 1 everywhere this is the usual sum of cross-entropy and Dice.
+        mean_over: ``"voxels"``, all valid ones of the batch, or ``"weights"``: the sum of the
+            weights, which is the size of the label unless ``symmetric``.
         smooth: see ``relaxed_dice``.
         batch: see ``relaxed_dice``.
 
@@ -88,10 +98,17 @@ class RelaxedSupervisionLoss(SegmentationLoss):
 
     needs = ("confidence",)
 
-    def __init__(self, symmetric: bool = False, smooth: float = 1e-5, batch: bool = False) -> None:
+    def __init__(
+        self,
+        symmetric: bool = False,
+        smooth: float = 1e-5,
+        batch: bool = False,
+        mean_over: str = "voxels",
+    ) -> None:
         super().__init__()
         nonnegative(smooth=smooth)
-        self.symmetric = symmetric
+        _check.option("mean_over", mean_over, MEANS)
+        self.symmetric, self.mean_over = symmetric, mean_over
         self.smooth, self.batch = smooth, batch
 
     def from_logits(
@@ -120,7 +137,9 @@ class RelaxedSupervisionLoss(SegmentationLoss):
         if valid is not None:
             probs, masks, weights = probs * valid, masks * valid, weights * valid
         dice = relaxed_dice(probs, masks, confidence, smooth=self.smooth, batch=self.batch)
-        return 1 - dice.mean() + relaxed_cross_entropy(logits, target, weights)
+        voxels = target.numel() if valid is None else int(valid.sum())
+        count = voxels if self.mean_over == "voxels" else None
+        return 1 - dice.mean() + relaxed_cross_entropy(logits, target, weights, count=count)
 
 
 def check_confidence(confidence: Tensor) -> None:

@@ -58,9 +58,9 @@ def plus(term: Spec) -> Spec:
     return Spec(WeightedSum, losses=[Spec(DiceCELoss), term], weights=[1.0, 1.0])
 
 
-def growth_suppression(suppression: float = 1.0) -> Spec:
+def growth_suppression(suppression: float = 1.0, **reading: str | bool) -> Spec:
     """Eq. 9 on CT; a vesselness map beside it is no intensity."""
-    return Spec(GrowthSuppressionLoss, suppression=suppression, image_channels=1)
+    return Spec(GrowthSuppressionLoss, suppression=suppression, image_channels=1, **reading)
 
 
 def single_terms() -> dict[str, Spec]:
@@ -72,6 +72,17 @@ def single_terms() -> dict[str, Spec]:
         "spatial": plus(Spec(SpatialPriorLoss, image_channels=1)),
         "mix": plus(Spec(MixEquivalenceLoss)),
         "all": growth_suppression(),
+    }
+
+
+def other_readings() -> dict[str, Spec]:
+    """The terms where print leaves a choice, with the choice that is not our default."""
+    return {
+        "r_sup_label": Spec(RelaxedSupervisionLoss, mean_over="weights"),
+        "con_probs": plus(Spec(ReconnectionLoss, on="probs")),
+        "spatial_potts": plus(Spec(SpatialPriorLoss, form="potts", image_channels=1)),
+        "all_label": growth_suppression(mean_over="weights"),
+        "all_symmetric": growth_suppression(symmetric=True),
     }
 
 
@@ -298,7 +309,8 @@ def recipes(profile: Profile) -> list[Recipe]:
         make("table-6", "hvs_vesselness", "full", "d2sd_sadf", gsb),
     ]
     made += [
-        make("table-7", "hvs", method, "nnunet", loss) for method, loss in single_terms().items()
+        make("table-7", "hvs", method, "nnunet", loss)
+        for method, loss in (single_terms() | other_readings()).items()
     ]
     made += [
         make("table-8", "hvs", f"lambda_{w:g}", "nnunet", growth_suppression(w)) for w in LAMBDAS
@@ -308,7 +320,7 @@ def recipes(profile: Profile) -> list[Recipe]:
 
 def _incomplete(make: Callable[..., Recipe], task: _Task) -> list[Recipe]:
     """Training labels without some of their branches, which only a phantom can repair."""
-    terms = single_terms()
+    terms = single_terms() | {"all_label": other_readings()["all_label"]}
     made = []
     for fraction in FRACTIONS:
         # Every term where a quarter is missing; elsewhere the whole loss against the usual one.
