@@ -208,7 +208,7 @@ EXAMPLES = (
         _SMOOTH
         | _BATCH
         | _pair("symmetric", False, True)
-        | _pair("mean_over", "voxels", "weights"),
+        | _pair("mean_over", "voxels", "support"),
     ),
     Example(
         ReconnectionLoss,
@@ -216,6 +216,7 @@ EXAMPLES = (
         _INF,
         _JOIN
         | _pair("to", "end_points", "skeleton")
+        | _pair("mean_over", "voxels", "support")
         | {"chains": ({"max_distance": 4.0}, {"max_distance": 4.0, "chains": True})},
         defaults=_EASY,
         symmetric=False,
@@ -238,7 +239,7 @@ EXAMPLES = (
         | _pair("suppression", 1.0, 0.5)
         | _pair("warmup_steps", 0, 1)
         | _pair("symmetric", False, True)
-        | _pair("mean_over", "voxels", "weights"),
+        | _pair("mean_over", "voxels", "support"),
         defaults=_EASY | {"radius": 1},
         symmetric=False,
     ),
@@ -248,15 +249,15 @@ EXAMPLES = (
         _INF,
         {
             "losses": ({}, {"losses": [CrossEntropyLoss(), SoftRecallLoss()]}),
-            "weights": ({}, {"weights": [1.0, 0.5]}),
+            "support": ({}, {"support": [1.0, 0.5]}),
         },
-        defaults={"losses": [DiceCELoss(), SkeletonRecallLoss()], "weights": [1.0, 1.0]},
+        defaults={"losses": [DiceCELoss(), SkeletonRecallLoss()], "support": [1.0, 1.0]},
     ),
     Example(
         DeepSupervision,
         -1,
         0,
-        _pair("weights", None, [1.0, 3.0])
+        _pair("support", None, [1.0, 3.0])
         | _pair("reskeletonise", False, True)
         | _pair("as_released", False, True)
         | {"loss": ({}, {"loss": SoftRecallLoss()})},

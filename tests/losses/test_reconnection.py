@@ -1,5 +1,6 @@
 """The reconnection loss: values by hand, and where its gradient reaches."""
 
+import functools
 import itertools
 import math
 
@@ -21,6 +22,7 @@ def row(*bits: tuple[int, int, float], ndim: int = 2, size: int = 30) -> torch.T
     return probs
 
 
+over_support = functools.partial(reconnection_loss, mean_over="support")
 GAP = ((4, 12, 0.9), (17, 25, 0.8))
 
 
@@ -29,27 +31,27 @@ GAP = ((4, 12, 0.9), (17, 25, 0.8))
 def test_a_gap_by_hand(ndim, on):
     probs = row(*GAP, ndim=ndim)
     expected = (-8 * math.log(0.9) - 8 * math.log(0.8) + 5 * LOWEST) / 21
-    assert reconnection_loss(probs, on=on).item() == pytest.approx(expected)
+    assert over_support(probs, on=on).item() == pytest.approx(expected)
     probs = row(*GAP, (12, 17, 0.1), ndim=ndim)
     expected = (-8 * math.log(0.9) - 8 * math.log(0.8) - 5 * math.log(0.1)) / 21
-    assert reconnection_loss(probs, on=on).item() == pytest.approx(expected)
+    assert over_support(probs, on=on).item() == pytest.approx(expected)
 
 
 def test_only_the_cut_skeleton_and_its_lines_count():
     probs = row(*GAP, (27, 30, 0.4))
     for threshold, line in ((0.5, 5 * LOWEST / 21), (0.85, 0)):
-        value = reconnection_loss(probs, threshold=threshold).item()
+        value = over_support(probs, threshold=threshold).item()
         expected = -math.log(0.9) if not line else line - 8 * math.log(0.72) / 21
         assert value == pytest.approx(expected)
-    assert reconnection_loss(row((4, 12, 0.5))).item() == pytest.approx(math.log(2))
+    assert over_support(row((4, 12, 0.5))).item() == pytest.approx(math.log(2))
 
 
 @pytest.mark.parametrize("arguments", [{"max_distance": 5.9}, {"min_voxels": 9}])
 def test_limits_keep_lines_away(arguments):
     apart = -0.5 * math.log(0.72)
-    assert reconnection_loss(row(*GAP), **arguments).item() == pytest.approx(apart)
+    assert over_support(row(*GAP), **arguments).item() == pytest.approx(apart)
     almost = {"max_distance": 6.0, "min_voxels": 8}
-    assert reconnection_loss(row(*GAP), **almost).item() > 1
+    assert over_support(row(*GAP), **almost).item() > 1
 
 
 def test_lines_are_those_of_reconnect(rng):
@@ -59,7 +61,7 @@ def test_lines_are_those_of_reconnect(rng):
     for to, chains in itertools.product(("end_points", "skeleton"), (False, True)):
         lines = {"max_distance": 4.0, "min_voxels": 2, "to": to, "chains": chains}
         joined = reconnect(skeleton >= 0.5, **lines)
-        value = reconnection_loss(probs, iterations=2, **lines)
+        value = over_support(probs, iterations=2, **lines)
         assert value.item() == pytest.approx(-np.log(skeleton[joined].clip(1e-6)).mean())
         sizes.add(int(joined.sum()))
     assert len(sizes) > 2
@@ -69,16 +71,28 @@ def test_mean_over_voxels_of_the_batch_and_over_classes_with_a_skeleton():
     one, two = row((4, 12, 0.9)), row((4, 8, 0.6))
     batch = torch.cat([one, two])
     pooled = -(8 * math.log(0.9) + 4 * math.log(0.6)) / 12
-    assert reconnection_loss(batch).item() == pytest.approx(pooled)
+    assert over_support(batch).item() == pytest.approx(pooled)
     classes = torch.cat([one, two, torch.zeros_like(one)], dim=1)
-    assert reconnection_loss(classes).item() == pytest.approx(-math.log(0.54) / 2)
+    assert over_support(classes).item() == pytest.approx(-math.log(0.54) / 2)
+
+
+def test_mean_over_all_valid_voxels_or_over_the_skeleton():
+    probs = torch.cat([row((4, 12, 0.9)), row((4, 8, 0.6))])
+    total = -(8 * math.log(0.9) + 4 * math.log(0.6))
+    assert reconnection_loss(probs).item() == pytest.approx(total / (2 * 7 * 30))
+    assert over_support(probs).item() == pytest.approx(total / 12)
+    valid = torch.ones(probs.shape, dtype=torch.bool)
+    valid[..., :2, :] = False
+    assert reconnection_loss(probs, valid=valid).item() == pytest.approx(total / (2 * 5 * 30))
+    classes = torch.cat([probs, torch.zeros_like(probs)], dim=1)
+    assert reconnection_loss(classes).item() == pytest.approx(total / (2 * 7 * 30))
 
 
 @pytest.mark.parametrize("on", ON)
 def test_nothing_found_is_zero_with_a_live_graph(on):
     for probs in (row(), row((0, 30, 0.4)), torch.ones(2, 3, 5, 6)):
         probs.requires_grad_()
-        value = reconnection_loss(probs, on=on)
+        value = over_support(probs, on=on)
         value.backward()
         assert value.item() == 0
         assert probs.grad is not None
@@ -90,7 +104,7 @@ def test_a_line_outside_valid_does_not_count(on):
     logits = row(*((a, b, 40.0) for a, b, _ in GAP)) - 20
     target = torch.zeros(logits.shape, dtype=torch.int64)
     valid = torch.ones(logits.shape, dtype=torch.bool)
-    loss = ReconnectionLoss(on=on)
+    loss = ReconnectionLoss(on=on, mean_over="support")
     assert loss(logits, target).item() == pytest.approx(5 * LOWEST / 21, rel=1e-6)
     valid[..., 13:15] = False
     assert loss(logits, target, valid=valid).item() == pytest.approx(3 * LOWEST / 19, rel=1e-6)
@@ -102,7 +116,7 @@ def test_a_line_outside_valid_does_not_count(on):
 
 def gradient(probs: torch.Tensor, on: str) -> torch.Tensor:
     probs = probs.clone().requires_grad_()
-    reconnection_loss(probs, on=on).backward()
+    over_support(probs, on=on).backward()
     return probs.grad[0, 0, 3]
 
 
@@ -129,7 +143,7 @@ def test_a_faint_trace_gets_a_gradient_either_way():
 def test_gradient_agrees_with_finite_differences(on):
     torch.manual_seed(3)
     probs = (row(*GAP, (12, 17, 0.1), size=28) + 0.05 * torch.rand(1, 1, 7, 28)).clamp(max=0.97)
-    function = lambda p: reconnection_loss(p, iterations=2, on=on)  # noqa: E731
+    function = lambda p: over_support(p, iterations=2, on=on)  # noqa: E731
     assert torch.autograd.gradcheck(function, probs.requires_grad_(), eps=1e-7, atol=1e-5)
 
 
@@ -141,7 +155,7 @@ def test_descent_on_the_probabilities_closes_a_gap_without_a_trace():
         optimiser = torch.optim.Adam([logits], lr=0.2)
         for _ in range(40):
             optimiser.zero_grad()
-            reconnection_loss(logits.sigmoid(), iterations=3, on=on).backward()
+            over_support(logits.sigmoid(), iterations=3, on=on).backward()
             optimiser.step()
         lowest[on] = logits.sigmoid()[0, 0, 3, 12:17].min().item()
     assert lowest["probs"] > 0.5

@@ -31,7 +31,7 @@ def patch() -> tuple[Tensor, Tensor, Tensor]:
 
 
 def of(probs: Tensor, target: Tensor, confidence: Tensor, **options) -> Tensor:
-    loss = RelaxedSupervisionLoss(**{"mean_over": "weights"} | options)
+    loss = RelaxedSupervisionLoss(**{"mean_over": "support"} | options)
     return loss(probs.logit(), target.long(), confidence=confidence)
 
 
@@ -66,12 +66,12 @@ def test_confidence_one_and_symmetric_is_dice_with_cross_entropy():
 
 def test_printed_cross_entropy_is_the_mean_over_the_label():
     at = scene(3)
-    dice_only = RelaxedSupervisionLoss(symmetric=True, mean_over="weights")(
+    dice_only = RelaxedSupervisionLoss(symmetric=True, mean_over="support")(
         at.logits, at.target, confidence=at.confidence
     ) - relaxed_cross_entropy(at.logits, at.target, at.confidence)
     entropy = cross_entropy(at.logits, at.target)[at.target[:, 0] > 0].sum()
     labelled, valid = (at.target > 0).sum(), torch.ones_like(at.target, dtype=torch.bool)
-    for mean_over, count in (("weights", labelled), ("voxels", at.target.numel())):
+    for mean_over, count in (("support", labelled), ("voxels", at.target.numel())):
         loss = RelaxedSupervisionLoss(mean_over=mean_over)
         ours = loss(at.logits, at.target, confidence=at.confidence)
         close(ours, dice_only + entropy / count)
@@ -95,9 +95,9 @@ def test_which_mean_decides_whether_foreground_everywhere_pays():
     everything, nothing = torch.full_like(masks, 0.999), torch.full_like(masks, 0.001)
     value = {
         mean: [of(p, masks, confidence, mean_over=mean) for p in (everything, nothing)]
-        for mean in ("weights", "voxels")
+        for mean in ("support", "voxels")
     }
-    assert value["weights"][0] < 0.2 * value["weights"][1]
+    assert value["support"][0] < 0.2 * value["support"][1]
     assert abs(value["voxels"][0] / value["voxels"][1] - 1) < 0.2  # neither pays
 
 
@@ -139,7 +139,7 @@ def test_batch_pools_before_the_ratio():
     sizes = (probs * at.confidence + masks).sum()
     close(pooled, (2 * (probs * masks).sum() / sizes).view(1, 1))
     each, whole = (
-        RelaxedSupervisionLoss(batch=b, mean_over="weights")(
+        RelaxedSupervisionLoss(batch=b, mean_over="support")(
             at.logits, at.target, confidence=at.confidence
         )
         for b in (False, True)
@@ -153,13 +153,13 @@ def test_a_patch_without_label_uses_the_confidence_of_its_case(symmetric: bool):
     confidence[..., 0, :2] = BETA  # no label here, so all of it is in doubt
     empty = torch.zeros((1, 1, 3, 4))
     leaf = torch.full((1, 1, 3, 4), -1.0, requires_grad=True)
-    value = RelaxedSupervisionLoss(symmetric, mean_over="weights")(
+    value = RelaxedSupervisionLoss(symmetric, mean_over="support")(
         leaf, empty.long(), confidence=confidence
     )
     (gradient,) = torch.autograd.grad(value, leaf)
     assert (gradient > 0).all()
     close(gradient[0, 0, 0] / gradient[0, 0, 2], torch.full((4,), BETA))
-    nothing = RelaxedSupervisionLoss(symmetric, mean_over="weights")(
+    nothing = RelaxedSupervisionLoss(symmetric, mean_over="support")(
         leaf.detach() - 99, empty.long(), confidence=confidence
     )
     assert nothing < 1e-3
@@ -177,7 +177,7 @@ def test_certain_and_wrong_still_learns(symmetric: bool):
     """Logarithms are taken of logits: 1 - p rounds to 0 long before its logit ends."""
     masks, confidence, _ = patch()
     logits = (60 * (1 - 2 * masks)).requires_grad_()
-    loss = RelaxedSupervisionLoss(symmetric, mean_over="weights")
+    loss = RelaxedSupervisionLoss(symmetric, mean_over="support")
     (gradient,) = torch.autograd.grad(loss(logits, masks.long(), confidence=confidence), logits)
     assert (gradient[masks > 0] < -0.1).all()
     if symmetric:

@@ -64,7 +64,7 @@ def plain_loss(logits: Tensor, target: Tensor, **maps: Tensor) -> Float[Tensor, 
     relaxed = relaxed - (masks * F.logsigmoid(logits)).sum() / masks.numel()
     skeleton = authors_skeleton(probs, 10)
     joined = torch.from_numpy(reconnect(skeleton[0, 0].detach().numpy() >= 0.5))
-    reconnection = -skeleton[0, 0].clamp(min=1e-6).log()[joined].mean()
+    reconnection = -skeleton[0, 0].clamp(min=1e-6).log()[joined].sum() / joined.numel()
     low, high = maps["image"].aminmax()
     prior = unfolded_prior(probs, (maps["image"] - low) / (high - low))
     cosine = F.cosine_similarity(maps["mixed_logits"].sigmoid().flatten(), masks.flatten(), dim=0)

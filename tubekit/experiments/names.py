@@ -35,6 +35,7 @@ METHOD_LABELS = {
     "mix": "+ mix-equivalence",
     "all": "all four terms",
     "r_sup_label": "relaxed supervision, mean over the label",
+    "con_label": "+ reconnection, mean over the skeleton",
     "con_probs": "+ reconnection on probabilities",
     "spatial_potts": "+ spatial prior, Potts form",
     "all_label": "all four, mean over the label",

@@ -6,6 +6,9 @@ from torch import Tensor
 
 from tubekit.losses.base import SegmentationLoss
 
+MEANS = ("voxels", "support")
+"""What a cross-entropy on some voxels is averaged over: all voxels, or those alone."""
+
 
 def cross_entropy(
     logits: Float[Tensor, "b c *s"], target: Integer[Tensor, "b 1 *s"]

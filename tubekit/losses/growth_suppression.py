@@ -36,7 +36,7 @@ class GrowthSuppressionLoss(SegmentationLoss):
         suppression: weight of the two suppressing terms, the paper's lambda; at least 0.
         warmup_steps: training calls without reconnection.
         symmetric: see ``RelaxedSupervisionLoss``.
-        mean_over: see ``RelaxedSupervisionLoss``.
+        mean_over: of both cross-entropies, see ``RelaxedSupervisionLoss``, ``ReconnectionLoss``.
         iterations: see ``ReconnectionLoss``.
         threshold: see ``ReconnectionLoss``.
         max_distance: see ``ReconnectionLoss``.
@@ -79,7 +79,9 @@ class GrowthSuppressionLoss(SegmentationLoss):
             )
         self.suppression, self.warmup_steps = suppression, warmup_steps
         self.relaxed_supervision = RelaxedSupervisionLoss(symmetric, mean_over=mean_over)
-        self.reconnection = ReconnectionLoss(iterations, threshold, max_distance, min_voxels, on=on)
+        self.reconnection = ReconnectionLoss(
+            iterations, threshold, max_distance, min_voxels, on=on, mean_over=mean_over
+        )
         self.spatial_prior = SpatialPriorLoss(form, radius, image_channels=image_channels)
         self.mix_equivalence = MixEquivalenceLoss(targets)
         self.register_buffer("calls", torch.zeros((), dtype=torch.int64))

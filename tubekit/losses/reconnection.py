@@ -9,6 +9,7 @@ from tubekit import _check
 from tubekit.geometry import reconnect, soft_skeleton
 from tubekit.geometry.reconnect import TARGETS
 from tubekit.losses.base import SegmentationLoss, foreground_probs, nonnegative, positive_integer
+from tubekit.losses.cross_entropy import MEANS
 
 ON = ("skeleton", "probs")
 LOWEST = 1e-6  # the logarithm is taken of this at least
@@ -24,13 +25,16 @@ def reconnection_loss(
     to: str = "end_points",
     chains: bool = False,
     on: str = "skeleton",
+    mean_over: str = "voxels",
     valid: Bool[Tensor, "b 1 *s"] | None = None,
 ) -> Float[Tensor, ""]:
     """Cross-entropy of the soft skeleton on the voxels of the joined skeleton.
 
     The soft skeleton of each class is cut at ``threshold``, and ``reconnect`` draws lines across
-    its gaps. The voxels of skeleton and lines are the pseudo-label, a constant; on them the mean
-    of -log(soft skeleton) is taken.
+    its gaps. The voxels of skeleton and lines are the pseudo-label, a constant; on them
+    -log(soft skeleton) is summed. What the sum is divided by is not in the paper. Over all voxels,
+    as cross-entropy usually is, the term stays small beside the others; over the pseudo-label it
+    outweighs them, and every false ridge of an untrained network strengthens itself.
 
     As printed, the loss counts a gap more than it mends it. Where the prediction shows a trace
     that stands out along the line, the soft skeleton is above 0 and the gradient raises it. Where
@@ -50,23 +54,24 @@ def reconnection_loss(
         to: see ``reconnect``.
         chains: see ``reconnect``.
         on: what the logarithm is taken of: the soft skeleton, as printed, or the probabilities.
+        mean_over: ``"voxels"``, all valid ones of the batch, or ``"support"``: the pseudo-label.
         valid: voxels of the pseudo-label outside it do not count.
     Returns:
-        The mean over classes and, within a class, over its pseudo-label in the whole batch, from
-        0 to 6 log 10. A class without skeleton has no part; 0, with a gradient of 0, when there is
-        none at all.
+        The mean over classes and, within a class, over the whole batch, from 0 to 6 log 10. A
+        class without skeleton has no part; 0, with a gradient of 0, when there is none at all.
     Raises:
-        ValueError: an unknown ``to`` or ``on``, or not 2 or 3 spatial axes.
+        ValueError: an unknown ``to``, ``on`` or ``mean_over``, or not 2 or 3 spatial axes.
 
     Components and lines are found on the CPU; from other devices the cut skeleton makes a round
     trip there, one bool per voxel each way.
 
     Equation: :eq:`eq-reconnection`
 
-    Reference: Huang et al., HarmonySeg, ICCV 2025, equation 6. Threshold, limits, clamp and the
-    mean over voxels are ours; the paper leaves them open.
+    Reference: Huang et al., HarmonySeg, ICCV 2025, equation 6. Threshold, limits, clamp and what
+    the mean is taken over are ours; the paper leaves them open.
     """
     _check.option("on", on, ON)
+    _check.option("mean_over", mean_over, MEANS)
     # Without a gradient of its own the skeleton is not differentiated in vain.
     skeleton = soft_skeleton(probs if on == "skeleton" else probs.detach(), iterations)
     cut = (skeleton.detach() >= threshold).cpu().numpy()
@@ -81,7 +86,9 @@ def reconnection_loss(
     entropy = -(skeleton if on == "skeleton" else probs).clamp(min=LOWEST).log()
     sums = entropy.where(pseudo_label, 0).transpose(0, 1).flatten(1).sum(1)
     sizes = pseudo_label.transpose(0, 1).flatten(1).sum(1)
-    return (sums / sizes.clamp(min=1)).sum() / (sizes > 0).sum().clamp(min=1)
+    voxels = pseudo_label[:, :1].numel() if valid is None else int(valid.sum())
+    counts = sizes if mean_over == "support" else torch.full_like(sizes, voxels)
+    return (sums / counts.clamp(min=1)).sum() / (sizes > 0).sum().clamp(min=1)
 
 
 class ReconnectionLoss(SegmentationLoss):
@@ -95,6 +102,7 @@ class ReconnectionLoss(SegmentationLoss):
         to: see ``reconnection_loss``.
         chains: see ``reconnection_loss``.
         on: see ``reconnection_loss``; the printed form, the default, hardly reaches empty gaps.
+        mean_over: see ``reconnection_loss``.
     """
 
     def __init__(
@@ -106,6 +114,7 @@ class ReconnectionLoss(SegmentationLoss):
         to: str = "end_points",
         chains: bool = False,
         on: str = "skeleton",
+        mean_over: str = "voxels",
     ) -> None:
         super().__init__()
         positive_integer(iterations=iterations, min_voxels=min_voxels)
@@ -114,6 +123,8 @@ class ReconnectionLoss(SegmentationLoss):
             raise ValueError(f"threshold must lie in (0, 1), got {threshold}; 0.5 is usual")
         _check.option("to", to, TARGETS)
         _check.option("on", on, ON)
+        _check.option("mean_over", mean_over, MEANS)
+        self.mean_over = mean_over
         self.iterations, self.threshold = iterations, threshold
         self.max_distance, self.min_voxels = max_distance, min_voxels
         self.arrive_at, self.chains, self.on = to, chains, on  # every module has a method "to"
@@ -141,5 +152,6 @@ class ReconnectionLoss(SegmentationLoss):
             to=self.arrive_at,
             chains=self.chains,
             on=self.on,
+            mean_over=self.mean_over,
             valid=valid,
         )

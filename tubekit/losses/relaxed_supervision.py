@@ -11,9 +11,7 @@ from tubekit.losses.base import (
     nonnegative,
     total,
 )
-from tubekit.losses.cross_entropy import cross_entropy
-
-MEANS = ("voxels", "weights")
+from tubekit.losses.cross_entropy import MEANS, cross_entropy
 
 
 def relaxed_dice(
@@ -88,8 +86,8 @@ class RelaxedSupervisionLoss(SegmentationLoss):
     Args:
         symmetric: the cross-entropy also sees the background, with the confidence as weight. With
             confidence 1 everywhere this is the usual sum of cross-entropy and Dice.
-        mean_over: ``"voxels"``, all valid ones of the batch, or ``"weights"``: the sum of the
-            weights, which is the size of the label unless ``symmetric``.
+        mean_over: what the cross-entropy is divided by: ``"voxels"``, all valid ones of the batch,
+            or ``"support"``, the sum of its weights: the size of the label unless ``symmetric``.
         smooth: see ``relaxed_dice``.
         batch: see ``relaxed_dice``.
 

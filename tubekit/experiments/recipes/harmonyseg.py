@@ -78,10 +78,11 @@ def single_terms() -> dict[str, Spec]:
 def other_readings() -> dict[str, Spec]:
     """The terms where print leaves a choice, with the choice that is not our default."""
     return {
-        "r_sup_label": Spec(RelaxedSupervisionLoss, mean_over="weights"),
+        "r_sup_label": Spec(RelaxedSupervisionLoss, mean_over="support"),
+        "con_label": plus(Spec(ReconnectionLoss, mean_over="support")),
         "con_probs": plus(Spec(ReconnectionLoss, on="probs")),
         "spatial_potts": plus(Spec(SpatialPriorLoss, form="potts", image_channels=1)),
-        "all_label": growth_suppression(mean_over="weights"),
+        "all_label": growth_suppression(mean_over="support"),
         "all_symmetric": growth_suppression(symmetric=True),
     }
 
@@ -107,7 +108,7 @@ def _tasks(profile: Profile) -> dict[str, _Task]:
     full = profile == "full"
     flat = (32, 64, 128, 256) if full else (16, 32, 64, 128)
     solid = (32, 64, 128, 256) if full else (8, 16, 32, 64)
-    flat_steps, solid_steps = {"smoke": (40, 20), "laptop": (200, 120), "full": (250_000,) * 2}[
+    flat_steps, solid_steps = {"smoke": (40, 40), "laptop": (200, 120), "full": (250_000,) * 2}[
         profile
     ]
     train, validation, test = {"smoke": (3, 1, 2), "laptop": (12, 3, 12), "full": (50, 20, 20)}[
