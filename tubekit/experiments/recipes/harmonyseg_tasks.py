@@ -117,7 +117,7 @@ def tasks(profile: Profile) -> dict[str, Task]:
             phantom("airway", (-1350.0, 150.0)),
             patch,
             2,
-            solid_steps,
+            2 * solid_steps,  # thin trees in large volumes need longer
             solid,
             AIRWAY,
             ("airway phantom instead of 90 chest CT", *short),
@@ -126,7 +126,7 @@ def tasks(profile: Profile) -> dict[str, Task]:
             phantom("coronary", (-400.0, 500.0)),
             patch,
             2,
-            solid_steps,
+            2 * solid_steps,  # thin trees in large volumes need longer
             solid,
             CORONARY,
             ("coronary phantom instead of ImageCAS", *short),
