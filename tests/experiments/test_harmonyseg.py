@@ -128,6 +128,19 @@ def test_a_further_test_set_gets_a_record_of_its_own(tmp_path, monkeypatch):
     }
 
 
+def test_a_metric_that_a_test_set_does_not_have_is_left_open():
+    runs = [
+        record(seed=s, table="missing", data="missing_25_removed", method=m, cases=cases)
+        for s in range(3)
+        for m in ("baseline", "all")
+        for cases in [{c: {"recall": 0.5} for c in "abcdefg"}]
+    ]
+    table = result_table(runs, "harmonyseg", "missing", "laptop", ["recall", "dice"])
+    found = {(r.method, r.metric): r.mean for r in table.rows}
+    assert found["all", "recall"] == 50.0
+    assert np.isnan(found["all", "dice"])
+
+
 def test_a_table_may_show_other_metrics_of_another_tables_runs(tmp_path):
     runs = [
         record(seed=s, table="table-1", data="hvs", method=m, cases={"a": {"dice_small": v}})

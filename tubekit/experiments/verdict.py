@@ -32,7 +32,7 @@ def per_unit(records: Sequence[Record], metric: str) -> dict[str, float]:
     values = defaultdict(list)
     for record in records:
         for case, measured in record.cases.items():
-            value = measured[metric]
+            value = measured.get(metric)  # a further test set may measure less
             if value is not None:
                 values[record.groups[case]].append(value)
     return {unit: float(np.mean(v)) for unit, v in values.items()}
