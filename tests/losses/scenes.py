@@ -249,15 +249,15 @@ EXAMPLES = (
         _INF,
         {
             "losses": ({}, {"losses": [CrossEntropyLoss(), SoftRecallLoss()]}),
-            "support": ({}, {"support": [1.0, 0.5]}),
+            "weights": ({}, {"weights": [1.0, 0.5]}),
         },
-        defaults={"losses": [DiceCELoss(), SkeletonRecallLoss()], "support": [1.0, 1.0]},
+        defaults={"losses": [DiceCELoss(), SkeletonRecallLoss()], "weights": [1.0, 1.0]},
     ),
     Example(
         DeepSupervision,
         -1,
         0,
-        _pair("support", None, [1.0, 3.0])
+        _pair("weights", None, [1.0, 3.0])
         | _pair("reskeletonise", False, True)
         | _pair("as_released", False, True)
         | {"loss": ({}, {"loss": SoftRecallLoss()})},
