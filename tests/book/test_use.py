@@ -28,6 +28,7 @@ def test_search_finds_cldice(visit: Visit) -> None:
 
 def test_search_box_works_from_a_page(visit: Visit) -> None:
     page = visit.open("intro.html")
+    visit.settle()
     page.keyboard.press("Control+k")
     page.keyboard.type("clDice")
     page.keyboard.press("Enter")

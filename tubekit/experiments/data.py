@@ -152,6 +152,18 @@ def all_cases(
     return tuple(cases)
 
 
+def window_of(name: str) -> tuple[float, float]:
+    """Lowest and highest intensity that a data set's manifest asks to keep.
+
+    Raises:
+        ValueError: its manifest has no window.
+    """
+    window = load_manifest(name).window
+    if window is None:
+        raise ValueError(f"{name}: expected a window in the manifest, got none; add one")
+    return window.low, window.high
+
+
 def first_cases(
     name: str, fallback: str, *, limit: int = 1, scale: float = 1.0, seed: int = 0
 ) -> tuple[list[Case], Literal["real", "phantom"]]:

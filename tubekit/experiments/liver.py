@@ -21,13 +21,18 @@ from tubekit.data import (
 )
 from tubekit.data.cache import cached_array, content_key, sources
 from tubekit.data.storage import cache_root
-from tubekit.experiments.data import CaseSet, Split, add_vesselness, all_cases, phantom_split
+from tubekit.experiments.data import (
+    CaseSet,
+    Split,
+    add_vesselness,
+    all_cases,
+    phantom_split,
+    window_of,
+)
 from tubekit.experiments.record import Source
 from tubekit.phantoms import phantom_cases, render_liver_ct
 from tubekit.types import Case
 
-WINDOW_HU = (-100.0, 200.0)
-"""What the paper keeps of the intensities of liver CT."""
 MARGIN_MM = 4.0
 PAINTING = ("abdomen", "contrast_ct", "ct", "render")
 """What a painted image depends on."""
@@ -154,7 +159,7 @@ def _rendered(case: Case, spacing_mm: float) -> Case:
 
 def _finished(case: Case) -> Case:
     """Portal and hepatic veins as one class, as in the paper, and its window."""
+    clipped = clip_window(case, *window_of("ircad01"))
     if case.label is None:
-        return clip_window(case, *WINDOW_HU)
-    merged = dataclasses.replace(case, label=(case.label > 0).astype(np.int64))
-    return clip_window(merged, *WINDOW_HU)
+        return clipped
+    return dataclasses.replace(clipped, label=(case.label > 0).astype(np.int64))

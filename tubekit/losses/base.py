@@ -129,6 +129,20 @@ def check_batch(
     _check.finite("logits", logits)
 
 
+def check_share(name: str, value: Tensor, remedy: str) -> None:
+    """Raise ValueError unless a map is floating point in [0, 1] with one channel."""
+    if not value.is_floating_point() or value.shape[1] != 1:
+        raise ValueError(
+            f"{name} must be floating point with one channel, got {value.dtype} with "
+            f"{value.shape[1]} channels; {remedy}"
+        )
+    low, high = value.aminmax()
+    if low < 0 or high > 1:
+        raise ValueError(
+            f"{name} must lie in [0, 1], got {low.item():g}..{high.item():g}; {remedy}"
+        )
+
+
 def positive_integer(**values: int) -> None:
     """Raise ValueError unless every value is an integer of at least 1."""
     for name, value in values.items():

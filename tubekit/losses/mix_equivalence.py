@@ -5,7 +5,12 @@ from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 
 from tubekit import _check
-from tubekit.losses.base import SegmentationLoss, foreground_masks, foreground_probs
+from tubekit.losses.base import (
+    SegmentationLoss,
+    check_share,
+    foreground_masks,
+    foreground_probs,
+)
 
 TARGETS = ("labels", "predictions")
 
@@ -120,17 +125,7 @@ def check_mixture(
             f"{mixed_logits.dtype} with {mixed_logits.shape[1]} channels; pass what the same "
             "network returns for the mixed images"
         )
-    if not mix_weight.is_floating_point() or mix_weight.shape[1] != 1:
-        raise ValueError(
-            f"mix_weight must be floating point with one channel, got {mix_weight.dtype} with "
-            f"{mix_weight.shape[1]}; expand one number per sample to (b 1 *s)"
-        )
-    low, high = mix_weight.aminmax()
-    if low < 0 or high > 1:
-        raise ValueError(
-            f"mix_weight must lie in [0, 1], got {low.item():g}..{high.item():g}; "
-            "pass the share of each sample itself"
-        )
+    check_share("mix_weight", mix_weight, "expand the share of each sample itself to (b 1 *s)")
 
 
 def foreground_channels(logits: Tensor) -> int:

@@ -6,6 +6,7 @@ from torch import Tensor
 from tubekit import _check
 from tubekit.losses.base import (
     SegmentationLoss,
+    check_share,
     foreground_masks,
     foreground_probs,
     nonnegative,
@@ -129,7 +130,7 @@ class RelaxedSupervisionLoss(SegmentationLoss):
         valid: Bool[Tensor, "b 1 *s"] | None,
     ) -> Float[Tensor, ""]:
         """The loss where probabilities are at hand already; logits keep the logarithm exact."""
-        check_confidence(confidence)
+        check_share("confidence", confidence, "pass what confidence_map makes, without a cast")
         masks, confidence = foreground_masks(target, probs), confidence.to(probs.dtype)
         weights = confidence if self.symmetric else (target > 0).to(probs.dtype)
         if valid is not None:
@@ -138,18 +139,3 @@ class RelaxedSupervisionLoss(SegmentationLoss):
         voxels = target.numel() if valid is None else int(valid.sum())
         count = voxels if self.mean_over == "voxels" else None
         return 1 - dice.mean() + relaxed_cross_entropy(logits, target, weights, count=count)
-
-
-def check_confidence(confidence: Tensor) -> None:
-    """Raise ValueError for a map that cannot be a confidence."""
-    if not confidence.is_floating_point() or confidence.shape[1] != 1:
-        raise ValueError(
-            f"confidence must be floating point with one channel, got {confidence.dtype} with "
-            f"{confidence.shape[1]} channels; pass what confidence_map makes, without a cast"
-        )
-    low, high = confidence.aminmax()
-    if low < 0 or high > 1:
-        raise ValueError(
-            f"confidence must lie in [0, 1], got {low.item():g}..{high.item():g}; "
-            "pass the map that confidence_map makes"
-        )

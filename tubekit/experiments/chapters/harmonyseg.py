@@ -21,7 +21,7 @@ CHAPTER = Chapter(
     same_records={"table-2": "table-1"},
     data={
         "hvs": "CT rendered around the liver vessels of 16 IRCADb patients",
-        "external": "the 2 IRCADb patients whose CT is at hand",
+        "external": "the 2 IRCADb patients whose CT the manifest lists",
         "retina": "CHASE_DB1",
         "airway": "airway phantom",
         "coronary": "coronary phantom",

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from tubekit.experiments.data import cross_validation, phantom_split
+from tubekit.experiments.data import cross_validation, phantom_split, window_of
 from tubekit.experiments.incomplete import incomplete_split
 from tubekit.experiments.liver import liver_split
 from tubekit.experiments.recipe import Profile
@@ -62,16 +62,18 @@ def tasks(profile: Profile) -> dict[str, Task]:
     size = (128, 128, 128) if full else (64, 80, 80)
     patch = (96, 96, 96) if full else (32, 48, 48)
 
-    def phantom(name: str, window: tuple[float, float]) -> Spec:
-        return Spec(
+    def phantom(name: str, paper: str, metrics: tuple[str, ...], note: str) -> Task:
+        data = Spec(
             phantom_split,
             name=name,
             size=size,
-            window=window,
+            window=window_of(paper),
             train=train,
             validation=validation,
             test=test,
         )
+        # Thin trees in large volumes need longer.
+        return Task(data, patch, 2, 2 * solid_steps, solid, metrics, (note, *short))
 
     def liver(**changes: str) -> Spec:
         return Spec(liver_split, spacing_mm=0.8 if full else 2.0, limit=limit, **changes)
@@ -113,23 +115,9 @@ def tasks(profile: Profile) -> dict[str, Task]:
             RETINA,
             (filtered, *retina_notes),
         ),
-        "airway": Task(
-            phantom("airway", (-1350.0, 150.0)),
-            patch,
-            2,
-            2 * solid_steps,  # thin trees in large volumes need longer
-            solid,
-            AIRWAY,
-            ("airway phantom instead of 90 chest CT", *short),
-        ),
-        "coronary": Task(
-            phantom("coronary", (-400.0, 500.0)),
-            patch,
-            2,
-            2 * solid_steps,  # thin trees in large volumes need longer
-            solid,
-            CORONARY,
-            ("coronary phantom instead of ImageCAS", *short),
+        "airway": phantom("airway", "airway_bas", AIRWAY, "airway phantom instead of 90 chest CT"),
+        "coronary": phantom(
+            "coronary", "imagecas", CORONARY, "coronary phantom instead of ImageCAS"
         ),
         "incomplete": Task(
             Spec(incomplete_split, train=train, validation=validation, test=test),
