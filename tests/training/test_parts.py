@@ -113,3 +113,19 @@ def test_unknown_names() -> None:
         assert resolve_device("auto") == "cpu"
         with pytest.raises(ValueError, match="no CUDA device"):
             resolve_device("cuda")
+
+
+@pytest.mark.parametrize("size", [(2, 3, 3), (4, 2, 4)])
+def test_bf16_leaves_grids_shorter_than_the_kernel_to_float32(size: tuple[int, ...]) -> None:
+    context = precision.precision_plugin("bf16-mixed", "cpu").forward_context
+    conv = nn.Conv3d(64, 32, 3, padding=1, bias=False)
+    small, large = torch.randn(2, 64, *size), torch.randn(2, 64, 3, 4, 5)
+    with context():
+        found = conv(small)
+        assert conv(large).dtype == torch.bfloat16  # all others keep the speed
+    assert found.dtype == torch.float32
+    found.square().sum().backward()
+    assert conv.weight.grad is not None
+    got, conv.weight.grad = conv.weight.grad, None
+    conv(small).square().sum().backward()
+    assert torch.equal(got, conv.weight.grad)

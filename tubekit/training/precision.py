@@ -1,15 +1,23 @@
 """Which device and which number format a run uses."""
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning.fabric.plugins import MixedPrecision, Precision
+from torch.overrides import TorchFunctionMode
 
 from tubekit import _check
 
 PRECISIONS = ("32-true", "bf16-mixed", "auto")
 DEVICES = ("cpu", "cuda", "auto")
 _CPUINFO = Path("/proc/cpuinfo")
+_CONVOLUTIONS = (
+    *(torch.conv1d, torch.conv2d, torch.conv3d),
+    *(torch.conv_transpose1d, torch.conv_transpose2d, torch.conv_transpose3d),
+)
 
 
 def resolve_device(device: str) -> str:
@@ -50,6 +58,45 @@ def resolve_precision(precision: str, device: str) -> str:
     return "bf16-mixed" if fast else "32-true"
 
 
+class _SmallGridsInFloat32(TorchFunctionMode):
+    """Inside this context, convolutions with a kernel longer than an axis of the input leave bf16.
+
+    On a CPU the weight gradient of such a bfloat16 convolution (oneDNN in PyTorch 2.13) is wrong,
+    up to infinite, and may write outside its memory; deep levels of a network on flat patches
+    meet it, e.g. 3 x 3 x 3 kernels on a grid of 2 x 3 x 3.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func in _CONVOLUTIONS and torch.is_autocast_enabled("cpu"):
+            tensors = [x for x in (*args, *kwargs.values()) if isinstance(x, torch.Tensor)]
+            image, kernel = tensors[:2]
+            axes = kernel.ndim - 2
+            if any(n < k for n, k in zip(image.shape[-axes:], kernel.shape[2:], strict=True)):
+                with torch.autocast("cpu", enabled=False):
+                    return func(*map(_float32, args), **{k: _float32(x) for k, x in kwargs.items()})
+        return func(*args, **kwargs)
+
+
+def _float32(value: Any) -> Any:
+    return value.float() if isinstance(value, torch.Tensor) else value
+
+
+class _CpuMixedPrecision(MixedPrecision):
+    @contextmanager
+    def forward_context(self) -> Iterator[None]:
+        with super().forward_context(), _SmallGridsInFloat32():
+            yield
+
+
 def precision_plugin(precision: str, device: str) -> Precision:
     """Fabric's object for a resolved precision; its own choice by name would print a line."""
-    return MixedPrecision("bf16-mixed", device) if precision == "bf16-mixed" else Precision()
+    if precision != "bf16-mixed":
+        return Precision()
+    return (_CpuMixedPrecision if device == "cpu" else MixedPrecision)("bf16-mixed", device)
