@@ -28,6 +28,7 @@ METRICS = {
         "dice_medium",
         "dice_small",
         "false_positive_rate",
+        "hallucination_rate",
         "hausdorff",
         "hd95",
         "iou",
@@ -65,7 +66,7 @@ IN_MM = (
 )
 BY_CALIBRE = ("dice_small", "dice_medium", "dice_large")
 # These hold a length of their own, which does not scale with the grid.
-WITH_LENGTH = ("nsd", "nsd_area", "centerline_f1", *BY_CALIBRE)
+WITH_LENGTH = ("nsd", "nsd_area", "centerline_f1", "hallucination_rate", *BY_CALIBRE)
 # Thinning visits voxels in an order, so a skeleton is not the mirror image of the mirror's.
 SKELETAL = (
     "cldice",
@@ -117,8 +118,9 @@ def test_returns_a_plain_float_and_leaves_its_input_alone(name: str, shape: tupl
         )
 
 
-PERFECT = {"betti_difference_0": 0, "false_positive_rate": 0, "volume_ratio": 1} | {
-    name: 0 for name in (*IN_MM, "betti_error_0", "betti_error_1", "betti_error_2")
+PERFECT = {"betti_difference_0": 0, "volume_ratio": 1} | {
+    **dict.fromkeys((*IN_MM, "betti_error_0", "betti_error_1", "betti_error_2"), 0),
+    **dict.fromkeys(("false_positive_rate", "hallucination_rate"), 0),
 }
 PERFECT |= {"dice_medium": np.nan, "dice_large": np.nan}  # the target is small
 
@@ -214,6 +216,7 @@ EMPTY = {  # prediction empty, target empty, both empty
     "dice_medium": (np.nan, np.nan, np.nan),
     "dice_large": (np.nan, np.nan, np.nan),
     "false_positive_rate": (0, 2 / 60, 0),
+    "hallucination_rate": (0, 1, 0),
     "hausdorff": (np.nan, np.nan, np.nan),
     "hd95": (np.nan, np.nan, np.nan),
     "hd95_pooled": (np.nan, np.nan, np.nan),

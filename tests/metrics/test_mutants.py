@@ -11,6 +11,7 @@ from tubekit import metrics
 from . import test_cases as cases
 from . import test_centerline as centerline
 from . import test_contract as contract
+from . import test_hallucination as hallucination
 from . import test_overlap as overlap
 from . import test_surface as surface
 from . import test_topology as topology
@@ -129,6 +130,21 @@ def average_of_surfaces(points, others, spacing):
 def one_average_for_both(pred, target, spacing):
     found = averages(pred, target, spacing)
     return found._replace(target_to_pred=found.pred_to_target)
+
+
+@planted("hallucination", "nearest_distances", hallucination.test_beyond_two_millimetres_by_hand)
+def rate_spacing_reversed(points, others, spacing):
+    return nearest(points, others, spacing[::-1])
+
+
+@planted("hallucination", "share_beyond", hallucination.test_beyond_two_millimetres_by_hand)
+def share_of_the_wrong_voxels(pred, target, spacing, tolerance_mm):
+    return float((nearest(pred & ~target, target, spacing) > tolerance_mm).mean())
+
+
+@planted("hallucination", "share_beyond", hallucination.test_beyond_two_millimetres_by_hand)
+def tolerance_excluded(pred, target, spacing, tolerance_mm):
+    return float((nearest(pred, target, spacing) >= tolerance_mm).mean())
 
 
 def _with_empty_as_perfect(metric, perfect):

@@ -41,6 +41,12 @@ MEASURES: dict[str, Measure] = {
     "hausdorff": Measure(metrics.hausdorff, "HD", False),
     "average_hausdorff": Measure(metrics.average_hausdorff, "AHD", False),
     "centerline_f1": Measure(metrics.centerline_f1, "Centre-line F1 (%)", True, percent=True),
+    "topology_sensitivity": Measure(
+        metrics.topology_sensitivity, "Centre line found (%)", True, percent=True
+    ),
+    "hallucination_rate": Measure(
+        metrics.hallucination_rate, "Hallucinated (%)", False, percent=True
+    ),
     "branches_detected": Measure(metrics.branches_detected, "BD (%)", True, percent=True),
     "tree_length_detected": Measure(metrics.tree_length_detected, "TLD (%)", True, percent=True),
     "dice_small": Measure(metrics.dice_small, "Dice, small (%)", True, percent=True),

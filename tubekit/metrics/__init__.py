@@ -22,6 +22,7 @@ from tubekit.metrics.centerline import (
     topology_precision,
     topology_sensitivity,
 )
+from tubekit.metrics.hallucination import hallucination_rate
 from tubekit.metrics.overlap import (
     Counts,
     counts,
@@ -77,6 +78,7 @@ __all__ = [
     "dice_small",
     "evaluate_case",
     "false_positive_rate",
+    "hallucination_rate",
     "hausdorff",
     "hd95",
     "iou",

@@ -33,6 +33,9 @@ _FIXED = {
     "centerline_f1": Definition(
         "harmonic mean of the shares of each skeleton within 2 mm of the other", "0, 0, 1"
     ),
+    "hallucination_rate": Definition(
+        "share of the prediction further than 2 mm from the target", "0, 1, 0"
+    ),
     **{
         f"dice_{name}": Definition(
             f"Dice among the target's vessels with a diameter {range_}; each place goes to the "

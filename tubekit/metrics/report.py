@@ -14,6 +14,7 @@ from tubekit.metrics.calibre import CALIBRES, calibre_scores
 from tubekit.metrics.cases import Labels, over_classes
 from tubekit.metrics.centerline import centerline_scores, centerlines, line_f1
 from tubekit.metrics.definitions import definitions_of, hd95_name, nsd_name
+from tubekit.metrics.hallucination import share_beyond
 from tubekit.metrics.overlap import counts
 from tubekit.metrics.pair import joint_box, mask_pair
 from tubekit.metrics.surface import HD95_DEFINITIONS, NSD_DEFINITIONS, check_tolerance
@@ -163,6 +164,7 @@ def _measure(
         "volume_ratio": table.volume_ratio,
         **centerline_scores(pred, target, lines)._asdict(),
         "centerline_f1": line_f1(lines, asked.spacing),
+        "hallucination_rate": share_beyond(pred, target, asked.spacing),
         **{f"dice_{k}": v for k, v in zip(CALIBRES, by_calibre, strict=True)},
         **_surface_values(pred, target, asked),
         "average_hausdorff": apart.average("mean"),

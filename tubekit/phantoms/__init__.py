@@ -11,9 +11,7 @@ from tubekit.phantoms.fundus import fundus_phantom
 from tubekit.phantoms.grow import grow_tree
 from tubekit.phantoms.incomplete import (
     IncompleteLabel,
-    Recovery,
     incomplete_label,
-    recovery,
 )
 from tubekit.phantoms.phantom import Phantom
 from tubekit.phantoms.raster import Raster, euler_number, rasterise
@@ -32,7 +30,6 @@ __all__ = [
     "LiverCT",
     "Phantom",
     "Raster",
-    "Recovery",
     "Root",
     "Tree",
     "airway_phantom",
@@ -50,7 +47,6 @@ __all__ = [
     "murray_radii",
     "phantom_cases",
     "rasterise",
-    "recovery",
     "render_liver_ct",
     "shift",
     "thin",

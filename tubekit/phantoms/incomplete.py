@@ -1,4 +1,4 @@
-"""Labels that lack a fraction of their branches, and what a prediction makes of the gap."""
+"""Labels that lack a fraction of their branches."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,8 +6,6 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int32, Shaped
 
-from tubekit import _check
-from tubekit.geometry import distance_transform
 from tubekit.phantoms.damage import without_branches
 from tubekit.phantoms.mask_branches import Branches, branches_of_mask, voxels_removed
 from tubekit.phantoms.phantom import Phantom
@@ -19,30 +17,13 @@ class IncompleteLabel(NamedTuple):
     Attributes:
         label: what is left, in the type of the input.
         removed: number (from 1) of the removed branch at each voxel that is gone, 0 elsewhere.
-        centerline: number of the branch on all centre lines, the removed ones included.
         record: JSON values: ``branches`` (removed numbers in the order of removal), ``of`` (how
             many there are), and the shares of branches, voxels and centre-line length removed.
     """
 
     label: Shaped[np.ndarray, "*s"]
     removed: Int32[np.ndarray, "*s"]
-    centerline: Int32[np.ndarray, "*s"]
     record: dict[str, object]
-
-
-class Recovery(NamedTuple):
-    """What a prediction holds of the branches that its label lacked.
-
-    Attributes:
-        length: share of the removed centre-line voxels that are predicted; NaN if none is removed.
-        branches: share of the removed branches predicted along half of their line or more.
-        hallucinated: share of the predicted voxels further than ``reach`` from the complete
-            label; NaN for an empty prediction.
-    """
-
-    length: float
-    branches: float
-    hallucinated: float
 
 
 def incomplete_label(
@@ -102,48 +83,7 @@ def incomplete_label(
         "share_of_length": sum(known.length_mm[i - 1] for i in dropped)
         / max(sum(known.length_mm), 1e-12),
     }
-    return IncompleteLabel(label, removed.astype(np.int32), known.line, record)
-
-
-def recovery(
-    prediction: Shaped[np.ndarray, "*s"],
-    incomplete: IncompleteLabel,
-    *,
-    reach: float = 2.0,
-    spacing: Sequence[float] | None = None,
-) -> Recovery:
-    """How much of the removed branches a prediction covers, and how much it invents.
-
-    Args:
-        prediction: binary.
-        incomplete: from ``incomplete_label``; the complete label is ``label`` and ``removed``.
-        reach: predictions this close to the complete label (mm; voxels without ``spacing``) are
-            a shifted wall, not an invention.
-        spacing: millimetres per voxel in array order; ``None`` means 1.
-    Raises:
-        ValueError: a prediction that is not binary or of another shape, or a negative reach.
-    """
-    _check.same_shape(prediction=prediction, label=incomplete.label)
-    if reach < 0:
-        raise ValueError(f"reach must be 0 or more, got {reach}; 2.0 forgives two voxels")
-    predicted = _check.binary("prediction", prediction)
-    line = np.where(incomplete.removed > 0, incomplete.centerline, 0)
-    line = np.where(line == incomplete.removed, line, 0)
-    whole = np.bincount(line[line > 0])
-    found = np.bincount(line[predicted & (line > 0)], minlength=len(whole))
-    asked = np.flatnonzero(whole)
-    complete = (incomplete.label > 0) | (incomplete.removed > 0)
-    if complete.any():
-        beyond = distance_transform(~complete, _check.spacing(spacing, complete.ndim)) > reach
-    else:
-        beyond = np.ones(complete.shape, bool)
-    invented = np.count_nonzero(predicted & beyond)
-    total = int(np.count_nonzero(predicted))
-    return Recovery(
-        length=float(found.sum() / whole.sum()) if len(asked) else float("nan"),
-        branches=float(np.mean(found[asked] >= 0.5 * whole[asked])) if len(asked) else float("nan"),
-        hallucinated=float(invented / total) if total else float("nan"),
-    )
+    return IncompleteLabel(label, removed.astype(np.int32), record)
 
 
 def _of_phantom(phantom: Phantom) -> Branches:

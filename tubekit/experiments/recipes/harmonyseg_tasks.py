@@ -125,7 +125,7 @@ def tasks(profile: Profile) -> dict[str, Task]:
             2,
             solid_steps,
             solid,
-            (*SHARED, "branches_detected", "tree_length_detected"),
+            (*SHARED, "hallucination_rate", "branches_detected", "tree_length_detected"),
             ("vascular phantoms, which the paper does not use", *short),
         ),
     }
