@@ -107,6 +107,15 @@ def test_result_table_shows_per_cent_and_the_paper():
     assert "retina" not in claims_table(runs, "skeleton_recall").query("patients == 0").id.to_list()
 
 
+def test_a_mean_over_some_of_the_results_says_so():
+    found = [{"a": {"hd95": 2.0}, "b": {"hd95": 3.0}}, {"a": {"hd95": 4.0}, "b": {"hd95": None}}]
+    runs = [record(seed=seed, cases=cases) for seed, cases in enumerate(found)]
+    runs += [record(method="cldice", cases={"a": {"hd95": None}, "b": {"hd95": None}})]
+    table = result_table(runs, "skeleton_recall", "table-2", "laptop", ["hd95"])
+    shown = table.frame("retina", ["hd95"])["HD95"].str.replace("\u00a0", " ").to_list()
+    assert shown == ["3.00 ± 0.00 (3 of 4)", "undefined"]
+
+
 @pytest.mark.parametrize("chapter", list(CHAPTERS))
 def test_every_committed_record_belongs_to_a_recipe_of_today(chapter):
     known = {r.digest for r in recipes(chapter, "laptop")}

@@ -63,6 +63,11 @@ def test_verdict_words():
     assert claim_verdict(up, higher=True, margin=0.2)[0] == "not reproduced"
     assert claim_verdict(mixed, higher=True)[0] == "trend only"
     assert claim_verdict(None, higher=True)[0] == "not comparable"
+    stuck = [r.model_copy(update={"validation": [(1, 0.0), (2, 0.0)]}) for r in runs(base)[:1]]
+    failed = compare(runs({k: 0.6 for k in base}), [*stuck, *runs(base)[1:]], "dice")
+    assert failed is not None
+    assert failed.untrained == 1
+    assert claim_verdict(failed, higher=True)[0] == "not comparable"
     few = compare(runs({k: 0.6 for k in base}, seeds=2), runs(base, seeds=2), "dice")
     assert claim_verdict(few, higher=True)[0] == "not comparable"
 

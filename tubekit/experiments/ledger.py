@@ -103,7 +103,7 @@ def _ours(
     unknown = "the paper's value is not known to us"
     reason = unknown if isinstance(paper, str) else facts.differences[data]
     return {
-        "ours": f"{found.mean:.2f} ± {found.sd:.2f}",
+        "ours": found.text(2),
         "data": facts.data[data],
         "seeds": found.seeds,
         "profile": LEDGER_PROFILE,

@@ -17,7 +17,11 @@ from tubekit.experiments.verdict import Comparison, claim_verdict, compare, holm
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One method on one data set: the paper's cell and our mean, for one metric."""
+    """One method on one data set: the paper's cell and our mean, for one metric.
+
+    Of ``results`` images times seeds, ``defined`` have a value: a distance from an empty
+    prediction has none.
+    """
 
     table: str
     data: str
@@ -27,11 +31,22 @@ class Row:
     mean: float
     sd: float
     units: int
+    results: int
+    defined: int
     seeds: int
     source: str
     device: str
     against_baseline: Comparison | None
     p_holm: float | None
+
+    def text(self, digits: int) -> str:
+        """Mean and deviation, and how many results they rest on if some are undefined."""
+        if not self.defined:
+            return "undefined"
+        value = f"{self.mean:.{digits}f} ± {self.sd:.{digits}f}"
+        # Or a method that finds nothing would shine in its distances.
+        some = f" ({self.defined} of {self.results})" if self.defined < self.results else ""
+        return value + some
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,6 +131,8 @@ def result_table(
                     mean=float(values.mean() * scale) if len(values) else float("nan"),
                     sd=float(values.std(ddof=1) * scale) if len(values) > 1 else float("nan"),
                     units=len(values),
+                    results=sum(len(run.cases) for run in runs),
+                    defined=sum(c.get(metric) is not None for r in runs for c in r.cases.values()),
                     seeds=len({r.seed for r in runs}),
                     source=runs[0].source,
                     device=runs[0].device,
@@ -174,10 +191,10 @@ def _scaled(pair: Comparison | None, scale: float) -> Comparison | None:
 
 
 def _ours(row: Row | None) -> str:
-    """Mean and deviation; a star: the difference to the baseline survives Holm's correction."""
+    """``Row.text``; a star: the difference to the baseline survives Holm's correction."""
     if row is None:
         return "not run"
     star = " *" if row.p_holm is not None and row.p_holm < 0.05 else ""
-    digits = 1 if MEASURES[row.metric].percent else 2
     # No-break spaces keep a value and its deviation on one line of a narrow table.
-    return f"{row.mean:.{digits}f} ± {row.sd:.{digits}f}{star}".replace(" ", "\u00a0")
+    text = row.text(1 if MEASURES[row.metric].percent else 2).replace(" ± ", "\u00a0±\u00a0")
+    return text + star.replace(" ", "\u00a0")

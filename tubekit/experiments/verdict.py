@@ -17,7 +17,11 @@ DRAWS = 20_000
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """Mean of (method − baseline) over patients, its 95 % interval and the two-sided p value."""
+    """Mean of (method − baseline) over patients, its 95 % interval and the two-sided p value.
+
+    ``untrained`` of the runs scored 0 in every validation: at this budget the network had not yet
+    left the empty answer.
+    """
 
     difference: float
     low: float
@@ -25,6 +29,7 @@ class Comparison:
     p: float
     units: int
     seeds: int
+    untrained: int = 0
 
 
 def per_unit(records: Sequence[Record], metric: str) -> dict[str, float]:
@@ -60,6 +65,7 @@ def compare(method: Sequence[Record], baseline: Sequence[Record], metric: str) -
         sign_flip_p(differences),
         len(units),
         seeds,
+        sum(not any(score for _, score in r.validation) for r in (*method, *baseline)),
     )
 
 
@@ -104,6 +110,9 @@ def claim_verdict(
         return "not comparable", f"{comparison.units} patients cannot give p < {alpha}"
     if comparison.seeds < 3:
         return "not comparable", f"{comparison.seeds} common seeds, three are needed"
+    if comparison.untrained:
+        reason = f"{comparison.untrained} of the runs found nothing in its validation cases"
+        return "not comparable", reason
     gain = comparison.difference if higher else -comparison.difference
     detail = f"gain {gain:+.4g}, p = {comparison.p:.3g}, n = {comparison.units}"
     if gain <= margin:
