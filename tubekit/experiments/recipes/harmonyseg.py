@@ -119,8 +119,9 @@ def _incomplete(make: Callable[..., Recipe], task: Task) -> list[Recipe]:
     terms = single_terms() | {"all_label": other_readings()["all_label"]}
     made = []
     for fraction in FRACTIONS:
-        # Every term where a quarter is missing; elsewhere the whole loss against the usual one.
-        for method in terms if fraction == 0.25 else ("baseline", "r_sup", "all"):
+        # Every term where a quarter is missing; elsewhere the whole loss, the usual one, and the two
+        # terms that turned out to matter.
+        for method in terms if fraction == 0.25 else ("baseline", "r_sup", "mix", "all"):
             recipe = make("missing", "incomplete", method, "nnunet", terms[method])
             data = Spec(task.data.target, **{**task.data.kwargs, "fraction": fraction})
             name = f"missing_{100 * fraction:.0f}"
