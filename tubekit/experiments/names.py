@@ -29,6 +29,7 @@ METHOD_LABELS = {
     "gsb": "GSB",
     "full": "D2SD + SADF + GSB",
     "baseline": "CE + Dice",
+    "baseline_twice": "CE + Dice, twice the steps",
     "r_sup": "relaxed supervision alone",
     "con": "+ reconnection",
     "spatial": "+ spatial prior",
