@@ -88,8 +88,12 @@ def test_every_statement_agrees_with_the_cells_it_is_about(chapter):
 def test_printed_cells_carry_their_deviation():
     printed = published.load("harmonyseg")
     assert printed.text("table-1", "hvs", "harmonyseg", "dice") == "66.79 ± 6.34"
+    assert printed.text("table-6", "hvs", "gsb", "dice") == "64.00 ± 6.10"  # the zeros are printed
     assert printed.text("table-5", "coronary", "unetpp", "dice") == "82.96"
     assert printed.text("table-5", "coronary", "dscnet", "dice") == ""
+    empty = result_table([], "harmonyseg", "table-5", "laptop", ["dice"])
+    shown = empty.frame("coronary", ["dice"], ["shen"])
+    assert shown.loc["Shen et al."].to_list() == ["not run", "80.58"]
 
 
 def test_result_table_shows_per_cent_and_the_paper():
@@ -114,6 +118,17 @@ def test_a_mean_over_some_of_the_results_says_so():
     table = result_table(runs, "skeleton_recall", "table-2", "laptop", ["hd95"])
     shown = table.frame("retina", ["hd95"])["HD95"].str.replace("\u00a0", " ").to_list()
     assert shown == ["3.00 ± 0.00 (3 of 4)", "undefined"]
+
+
+def test_a_star_asks_for_what_a_verdict_asks_for():
+    better = {f"c{i}": {"dice": 0.9} for i in range(8)}
+    worse = {f"c{i}": {"dice": 0.5} for i in range(8)}
+    runs = [record(seed=s, method="ce_dice", cases=worse) for s in range(3)]
+    for seeds, star in ((3, True), (2, False)):
+        more = [record(seed=s, cases=better) for s in range(seeds)]
+        table = result_table(runs + more, "skeleton_recall", "table-2", "laptop", ["dice"])
+        shown = table.frame("retina", ["dice"]).loc["+ Skeleton Recall", "Dice (%)"]
+        assert shown.endswith("*") == star
 
 
 @pytest.mark.parametrize("chapter", list(CHAPTERS))

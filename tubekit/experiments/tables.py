@@ -12,7 +12,7 @@ from tubekit.experiments.chapters import chapter as chapter_facts
 from tubekit.experiments.evaluate import MEASURES
 from tubekit.experiments.names import method_label
 from tubekit.experiments.record import Record
-from tubekit.experiments.verdict import Comparison, claim_verdict, compare, holm, per_unit
+from tubekit.experiments.verdict import Comparison, claim_verdict, compare, enough, holm, per_unit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +38,12 @@ class Row:
     device: str
     against_baseline: Comparison | None
     p_holm: float | None
+
+    @property
+    def certain(self) -> bool:
+        """The difference to the baseline survives Holm's correction and the rules for a verdict."""
+        pair, p = self.against_baseline, self.p_holm
+        return pair is not None and p is not None and p < 0.05 and enough(pair) is None
 
     def text(self, digits: int) -> str:
         """Mean and deviation, and how many results they rest on if some are undefined."""
@@ -78,7 +84,8 @@ class ResultTable:
                 line[MEASURES[metric].label] = _ours(row)
                 if paper := printed.text(self.table, data, method, metric):
                     line[f"{MEASURES[metric].label}, paper"] = paper.replace(" ", "\u00a0")
-            lines[method_label(method)] = line
+            label = method_label(method)
+            lines[printed.methods.get(method, label) if label == method else label] = line
         return pd.DataFrame.from_dict(lines, orient="index").fillna("–").rename_axis("Method")
 
     def about(self, data: str) -> str:
@@ -191,10 +198,10 @@ def _scaled(pair: Comparison | None, scale: float) -> Comparison | None:
 
 
 def _ours(row: Row | None) -> str:
-    """``Row.text``; a star: the difference to the baseline survives Holm's correction."""
+    """``Row.text``, and a star where the difference to the baseline is certain."""
     if row is None:
         return "not run"
-    star = " *" if row.p_holm is not None and row.p_holm < 0.05 else ""
+    star = " *" if row.certain else ""
     # No-break spaces keep a value and its deviation on one line of a narrow table.
     text = row.text(1 if MEASURES[row.metric].percent else 2).replace(" ± ", "\u00a0±\u00a0")
     return text + star.replace(" ", "\u00a0")

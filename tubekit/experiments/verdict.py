@@ -94,6 +94,20 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected.tolist()
 
 
+def enough(comparison: Comparison | None, alpha: float = 0.05) -> str | None:
+    """None if a comparison can carry a verdict, else why it cannot."""
+    if comparison is None:
+        return "fewer than two patients were measured with both methods"
+    if 2.0 ** (1 - comparison.units) >= alpha:
+        # Not even the most extreme of all sign flips could be called rare.
+        return f"{comparison.units} patients cannot give p < {alpha}"
+    if comparison.seeds < 3:
+        return f"{comparison.seeds} common seeds, three are needed"
+    if comparison.untrained:
+        return f"{comparison.untrained} of the runs found nothing in its validation cases"
+    return None
+
+
 def claim_verdict(
     comparison: Comparison | None, *, higher: bool, margin: float = 0.0, alpha: float = 0.05
 ) -> tuple[Verdict, str]:
@@ -103,16 +117,9 @@ def claim_verdict(
         higher: True when larger values of the metric are better.
         margin: smallest difference that counts, in the metric's unit, at least 0.
     """
-    if comparison is None:
-        return "not comparable", "fewer than two patients were measured with both methods"
-    if 2.0 ** (1 - comparison.units) >= alpha:
-        # Not even the most extreme of all sign flips could be called rare.
-        return "not comparable", f"{comparison.units} patients cannot give p < {alpha}"
-    if comparison.seeds < 3:
-        return "not comparable", f"{comparison.seeds} common seeds, three are needed"
-    if comparison.untrained:
-        reason = f"{comparison.untrained} of the runs found nothing in its validation cases"
-        return "not comparable", reason
+    reason = enough(comparison, alpha)
+    if comparison is None or reason is not None:
+        return "not comparable", reason or ""
     gain = comparison.difference if higher else -comparison.difference
     detail = f"gain {gain:+.4g}, p = {comparison.p:.3g}, n = {comparison.units}"
     if gain <= margin:

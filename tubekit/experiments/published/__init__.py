@@ -2,12 +2,15 @@
 
 import functools
 import tomllib
+from decimal import Decimal
 from importlib.resources import files
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-Cell = float | Literal["unknown", "out of memory"]
+Word = Literal["unknown", "out of memory"]
+Cell = float | Word
+Printed = Decimal | Word  # a decimal keeps the zeros at its end
 
 
 class _Strict(BaseModel):
@@ -22,8 +25,8 @@ class PublishedTable(_Strict):
 
     title: str
     metrics: list[str]
-    rows: dict[str, dict[str, list[Cell]]]
-    sd: dict[str, dict[str, list[Cell]]] = {}
+    rows: dict[str, dict[str, list[Printed]]]
+    sd: dict[str, dict[str, list[Printed]]] = {}
 
     @model_validator(mode="after")
     def _one_cell_per_metric(self) -> "PublishedTable":
@@ -68,29 +71,27 @@ class Published(_Strict):
 
     def cell(self, table: str, data: str, method: str, metric: str) -> Cell | None:
         """The printed value; None where the paper has no such cell."""
-        printed = self.tables.get(table)
-        return _find(printed.metrics, printed.rows, data, method, metric) if printed else None
+        value, _ = self._printed(table, data, method, metric)
+        return float(value) if isinstance(value, Decimal) else value
 
     def text(self, table: str, data: str, method: str, metric: str) -> str:
         """The printed value as a reader sees it, with its deviation; "" where there is none."""
-        value = self.cell(table, data, method, metric)
+        value, sd = self._printed(table, data, method, metric)
         if value is None:
             return ""
-        printed = self.tables[table]
-        sd = _find(printed.metrics, printed.sd, data, method, metric)
         shown = "not known" if value == "unknown" else str(value)
-        return f"{shown} ± {sd}" if isinstance(sd, float) else shown
+        return f"{shown} ± {sd}" if isinstance(sd, Decimal) else shown
 
-
-def _find(
-    metrics: list[str],
-    rows: dict[str, dict[str, list[Cell]]],
-    data: str,
-    method: str,
-    metric: str,
-) -> Cell | None:
-    cells = rows.get(data, {}).get(method)
-    return None if cells is None or metric not in metrics else cells[metrics.index(metric)]
+    def _printed(
+        self, table: str, data: str, method: str, metric: str
+    ) -> tuple[Printed | None, Printed | None]:
+        """The cell and its deviation."""
+        printed = self.tables.get(table)
+        if printed is None or metric not in printed.metrics:
+            return None, None
+        column = printed.metrics.index(metric)
+        mean, sd = (part.get(data, {}).get(method) for part in (printed.rows, printed.sd))
+        return mean[column] if mean else None, sd[column] if sd else None
 
 
 @functools.cache
@@ -100,7 +101,7 @@ def load(chapter: str) -> Published:
     if chapter not in known:
         raise ValueError(f"no published numbers for {chapter!r}; known chapters: {known}")
     text = (files(__package__) / f"{chapter}.toml").read_text(encoding="utf-8")
-    return Published.model_validate(tomllib.loads(text))
+    return Published.model_validate(tomllib.loads(text, parse_float=Decimal))
 
 
 def chapters() -> list[str]:

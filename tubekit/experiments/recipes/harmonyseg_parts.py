@@ -61,7 +61,7 @@ def transunet(task: Task) -> Spec:
     """TransUNet for the patches of a task: the paper's size, or one near the plain network's."""
     grid = tuple(n // 16 for n in task.patch_size)
     first = task.features[0]
-    if first == 32:
+    if task.of_full_size:
         return Spec(TransUNet, ndim=task.ndim, grid=grid)
     return Spec(
         TransUNet,
@@ -80,17 +80,18 @@ def transunet(task: Task) -> Spec:
 
 
 def networks(task: Task) -> dict[str, Spec]:
-    """Every architecture of the tables; parameters are 0.4 to 2.1 times the plain network's."""
+    """Every architecture of the tables, small ones at 0.4 to 2.1 times the plain one's size."""
     common = {"ndim": task.ndim, "features": task.features}
     # Snakes and bent grids bring many weights of their own, and take long on a processor.
-    half = {**common, "features": tuple(n // 2 for n in task.features)}
+    divisor = 1 if task.of_full_size else 2
+    slow = {**common, "features": tuple(n // divisor for n in task.features)}
     return {
         "nnunet": Spec(UNet, **common),
         "unet": Spec(UNet, **common, norm="batch"),
         "transunet": transunet(task),
         "cs2net": Spec(CS2Net, **common),
-        "dcunet": Spec(DCUNet, **half),
-        "dscnet": Spec(DSCNet, **half),
+        "dcunet": Spec(DCUNet, **slow),
+        "dscnet": Spec(DSCNet, **slow),
         "unetpp": Spec(UNetPlusPlus, **common),
         "wingsnet": Spec(WingsNet, **common),
         "d2sd": Spec(HarmonySeg, **common, fusion="none"),

@@ -36,6 +36,11 @@ class Task:
     def ndim(self) -> int:
         return len(self.patch_size)
 
+    @property
+    def of_full_size(self) -> bool:
+        """Networks as wide as nnU-Net's; else all are made for two processor cores."""
+        return self.features[0] == 32
+
 
 def tasks(profile: Profile) -> dict[str, Task]:
     """Tasks by name; ``_vesselness`` marks those whose images have the map as a channel."""
@@ -114,21 +119,21 @@ def tasks(profile: Profile) -> dict[str, Task]:
             RETINA,
             (filtered, *retina_notes),
         ),
-        # Thin trees in large volumes need longer: at half these steps networks still found nothing
-        # in the validation cases.
+        # Thin trees in large volumes need longer: at half these short trainings some networks still
+        # found nothing in the validation cases.
         "airway": phantom(
             "airway",
             "airway_bas",
             AIRWAY,
             "airway phantom instead of 90 chest CT",
-            steps=2 * solid_steps,
+            steps=solid_steps if full else 2 * solid_steps,
         ),
         "coronary": phantom(
             "coronary",
             "imagecas",
             CORONARY,
             "coronary phantom instead of ImageCAS",
-            steps=4 * solid_steps,
+            steps=solid_steps if full else 4 * solid_steps,
         ),
         "incomplete": Task(
             Spec(incomplete_split, train=train, validation=validation, test=test),
