@@ -35,6 +35,7 @@ METHOD_LABELS = {
     "spatial": "+ spatial prior",
     "mix": "+ mix-equivalence",
     "all": "all four terms",
+    "all_twice": "all four terms, twice the steps",
     "r_sup_label": "relaxed supervision, mean over the label",
     "con_label": "+ reconnection, mean over the skeleton",
     "con_probs": "+ reconnection on probabilities",

@@ -123,8 +123,13 @@ def _incomplete(make: Callable[..., Recipe], task: Task) -> list[Recipe]:
         chosen = terms if fraction == 0.25 else ("baseline", "r_sup", "mix", "all")
         data = Spec(task.data.target, **{**task.data.kwargs, "fraction": fraction})
         runs = [make("missing", "incomplete", name, "nnunet", terms[name]) for name in chosen]
-        # Mix-equivalence passes every batch through the network twice: is it only the work?
-        runs.append(dataclasses.replace(runs[0], method="baseline_twice", steps=2 * task.steps))
+        # Does a gain outlive a longer training? Mix-equivalence also passes every batch through the
+        # network twice, which is more work per step.
+        runs += [
+            dataclasses.replace(run, method=f"{run.method}_twice", steps=2 * task.steps)
+            for run in runs
+            if run.method in ("baseline", "all")
+        ]
         name = f"missing_{100 * fraction:.0f}"
         made += [dataclasses.replace(recipe, data=data, data_name=name) for recipe in runs]
     return made
