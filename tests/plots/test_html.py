@@ -67,7 +67,7 @@ def test_fragment_is_accessible_and_well_formed(text):
     assert root.find(".//div").get("aria-label") == ALT
     assert root.find(".//div").get("tabindex") == "0"
     assert root.find(".//span[@role='status']") is not None
-    assert [item.find("span").tail.strip() for item in root.findall(".//li")] == [
+    assert [item.find(".//span").tail.strip() for item in root.findall(".//li")] == [
         "bar",
         "</script>post",
     ]
@@ -222,6 +222,9 @@ def test_a_browser_turns_the_tree_from_disk(text, tmp_path: Path):
             shots.append(ink(view.screenshot()))
         assert all((a != b).mean() > 0.005 for a, b in itertools.pairwise(shots))
         assert shots[3].mean() > shots[2].mean()  # + comes nearer
+        page.locator("#fig-a input").first.uncheck()
+        page.wait_for_timeout(500)
+        assert ink(view.screenshot()).mean() < 0.95 * shots[3].mean()
         page.locator("#fig-a button").tap()
         assert page.locator("#fig-a img").is_visible()
         assert errors == []

@@ -66,14 +66,27 @@ SCRIPT = """
       var still = root.querySelector("img"), view = root.querySelector(".tube3d-view");
       var button = root.querySelector("button"), note = root.querySelector(".tube3d-note");
       var data = JSON.parse(root.querySelector("script[type='application/json']").textContent);
+      var boxes = Array.prototype.slice.call(root.querySelectorAll("input"));
       var open = false, touched = false;
+      function legend(on) {
+        boxes.forEach(function (box) { box.hidden = !on; box.checked = true; });
+      }
+      boxes.forEach(function (box, i) {
+        box.addEventListener("change", function () {
+          var held = {};  // the axes, or what is left would be drawn larger
+          ["xaxis", "yaxis", "zaxis"].forEach(function (axis) {
+            held["scene." + axis + ".range"] = view._fullLayout.scene[axis].range.slice();
+          });
+          window.Plotly.update(view, {visible: box.checked}, held, [i]);
+        });
+      });
       function hasWebGL() {
         var canvas = document.createElement("canvas");
         return !!(canvas.getContext("webgl2") || canvas.getContext("webgl"));
       }
       function close() {
         if (window.Plotly) window.Plotly.purge(view);
-        open = false; view.hidden = true; still.hidden = false;
+        open = false; view.hidden = true; still.hidden = false; legend(false);
         button.textContent = "Rotate in 3-D"; note.textContent = "";
       }
       function fail(why) { close(); note.textContent = why; }
@@ -94,7 +107,7 @@ SCRIPT = """
                     xaxis: none, yaxis: none, zaxis: none,
                     camera: {eye: data.eye, projection: {type: "orthographic"}}}
           }, {displayModeBar: false, responsive: true, scrollZoom: false}).then(function () {
-            button.textContent = "Show the still picture";
+            button.textContent = "Show the still picture"; legend(true);
             note.textContent = "Drag, or use the arrow keys, + and \\u2212.";
             if (focus) view.focus();
           });

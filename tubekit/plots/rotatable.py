@@ -29,7 +29,7 @@ def rotatable(
     height: int = 420,
     names: Sequence[str] | None = None,
 ) -> Html:
-    """Surfaces of a volume that a reader can turn.
+    """Surfaces of a volume that a reader can turn, and hide one by one in the legend.
 
     The page needs plotly's script once, at ``_static/plotly.min.js`` below the book's root; it is
     loaded when the first figure is opened. Until then, and without scripts or WebGL, a still
@@ -131,9 +131,11 @@ def _legend(surfaces: Sequence[Surface]) -> str:
     if len(surfaces) < 2:
         return ""
     items = "".join(
-        '<li style="display:inline-block;margin:0 1em 0 0"><span aria-hidden="true" style="'
+        '<li style="display:inline-block;margin:0 1em 0 0"><label>'
+        '<input type="checkbox" checked="" hidden="" style="margin:0 .3em 0 0"/>'
+        '<span aria-hidden="true" style="'
         f"display:inline-block;width:.9em;height:.9em;border:1px solid #444;"
-        f'background:{to_hex(surface.colour)}"></span> {escape(surface.name)}</li>'
+        f'background:{to_hex(surface.colour)}"></span> {escape(surface.name)}</label></li>'
         for surface in surfaces
     )
     return f'<ul style="list-style:none;padding:0;margin:.4em 0 0">{items}</ul>'
