@@ -7,12 +7,13 @@ from tubekit.plots.mesh3d import Surface, tree_mesh
 from tubekit.plots.overlays import class_map, overlay, show_images, skeleton_overlay
 from tubekit.plots.rotatable import rotatable
 from tubekit.plots.still import camera_axes, still_figure
-from tubekit.plots.style import CLASS_COLOURS, OKABE_ITO, book_style, class_colours, panels
+from tubekit.plots.style import CLASS_COLOURS, OKABE_ITO, SERIES, book_style, class_colours, panels
 from tubekit.plots.tables import table_html
 
 __all__ = [
     "CLASS_COLOURS",
     "OKABE_ITO",
+    "SERIES",
     "Html",
     "Surface",
     "bars",
