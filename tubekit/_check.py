@@ -1,10 +1,20 @@
 """Error helpers: every message says what was expected, what came, and what to do."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
+
+
+@contextmanager
+def about(subject: str) -> Iterator[None]:
+    """Put the subject, e.g. the name of a case, before the message of a ValueError."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{subject}: {error}") from error
 
 
 def option(name: str, value: Any, allowed: Sequence[Any]) -> None:
@@ -49,15 +59,19 @@ def binary(name: str, array: np.ndarray) -> np.ndarray:
 
 def spacing(value: Sequence[float] | None, ndim: int) -> tuple[float, ...]:
     """Return one positive float per axis; ``None`` means unit voxels."""
-    if value is None:
-        return (1.0,) * ndim
-    values = tuple(float(v) for v in value)
-    if len(values) != ndim or not all(np.isfinite(v) and v > 0 for v in values):
+    return (1.0,) * ndim if value is None else millimetres(value, ndim)
+
+
+def millimetres(value: object, ndim: int) -> tuple[float, ...]:
+    """Return one positive float per axis; unlike for ``spacing``, ``None`` is an error."""
+    values = np.asarray(value)
+    numbers = values.dtype.kind in "iuf" and values.shape == (ndim,)
+    if not numbers or not (np.isfinite(values) & (values > 0)).all():
         raise ValueError(
-            f"spacing needs one positive value per axis ({ndim}), got {values}; "
+            f"spacing needs one positive value per axis ({ndim}), got {value!r}; "
             "pass millimetres in array order (z, y, x)"
         )
-    return values
+    return tuple(float(v) for v in values)
 
 
 def finite(name: str, array: torch.Tensor | np.ndarray) -> None:

@@ -34,6 +34,14 @@ def test_no_more_derived_channels_than_channels(case, derived):
         dataclasses.replace(case, derived=derived)
 
 
+@pytest.mark.parametrize("spacing", [None, 1.0, ("a", "b"), ("1", "1"), (1.0,), (1.0, np.nan)])
+@pytest.mark.usefixtures("unchecked")
+def test_a_spacing_is_one_positive_number_per_axis(case, spacing):
+    told = r"case a: spacing needs one positive value per axis \(2\), got .*; pass millimetres"
+    with pytest.raises(ValueError, match=told):
+        dataclasses.replace(case, spacing=spacing)
+
+
 def test_cases_have_none_unless_told():
     assert Case("a", np.zeros((1, 2, 2), np.float32), None, (1.0, 1.0)).derived == 0
 
