@@ -85,8 +85,10 @@ def finite(name: str, array: torch.Tensor | np.ndarray) -> None:
         )
 
 
-def integer_classes(name: str, label: torch.Tensor | np.ndarray, classes: int) -> None:
-    """Raise ValueError unless labels are integers in [0, classes)."""
+def integer_classes(
+    name: str, label: torch.Tensor | np.ndarray, classes: int | None = None
+) -> None:
+    """Raise ValueError unless labels are integers in [0, classes); ``None`` sets no limit."""
     whole = (
         label.dtype.kind in "biu"
         if isinstance(label, np.ndarray)
@@ -98,8 +100,9 @@ def integer_classes(name: str, label: torch.Tensor | np.ndarray, classes: int) -
         )
     if 0 not in label.shape:
         low, high = int(label.min()), int(label.max())
-        if low < 0 or high >= classes:
+        if low < 0 or (classes is not None and high >= classes):
+            last = "" if classes is None else classes - 1
             raise ValueError(
-                f"{name} must lie in 0..{classes - 1}, got {low}..{high}; "
+                f"{name} must lie in 0..{last}, got {low}..{high}; "
                 "relabel, or give the network one output channel per class"
             )

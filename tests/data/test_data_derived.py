@@ -144,6 +144,12 @@ def test_confidence_is_that_of_the_case_also_in_patches_without_vessel(case, whe
         assert (whole.ravel()[places] == confidence[0].numpy())[inside.numpy()].all()
 
 
+def test_a_case_without_vessel_is_named(case):
+    bare = dataclasses.replace(case, id="b", label=np.zeros_like(case.label))
+    with pytest.raises(ValueError, match=r"case b: confidence needs .*got an empty label"):
+        PatchSampler([case, bare], (8, 8), 1, maps=("confidence",))
+
+
 def test_confidence_is_one_beyond_the_case(case):
     batch = PatchSampler([case], (60, 60), 1, maps=("confidence",), augment=False).batch(0)
     assert (batch["confidence"][0, 0, 40:] == 1).all()
