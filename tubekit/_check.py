@@ -24,6 +24,15 @@ def option(name: str, value: Any, allowed: Sequence[Any]) -> None:
         raise ValueError(f"{name} must be one of {listed}, got {value!r}; choose one of these")
 
 
+def tensor(name: str, value: object) -> None:
+    """Raise ValueError unless ``value`` is a torch tensor."""
+    if not isinstance(value, torch.Tensor):
+        raise ValueError(
+            f"{name} must be a torch tensor, got {type(value).__name__}; "
+            "pass an array as torch.from_numpy(array)"
+        )
+
+
 def same_shape(**arrays: Any) -> None:
     """Raise ValueError unless all arrays have one shape."""
     shapes = {name: tuple(a.shape) for name, a in arrays.items()}
