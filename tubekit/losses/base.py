@@ -136,8 +136,15 @@ def check_share(name: str, value: Tensor, remedy: str) -> None:
             f"{name} must be floating point with one channel, got {value.dtype} with "
             f"{value.shape[1]} channels; {remedy}"
         )
-    low, high = value.aminmax()
-    if low < 0 or high > 1:
+    check_unit_interval(name, value, remedy)
+
+
+def check_unit_interval(name: str, value: Tensor, remedy: str) -> None:
+    """Raise ValueError unless all values lie in [0, 1]; NaN does not."""
+    if value.numel() == 0:
+        return
+    low, high = value.detach().aminmax()
+    if not (low >= 0 and high <= 1):
         raise ValueError(
             f"{name} must lie in [0, 1], got {low.item():g}..{high.item():g}; {remedy}"
         )
