@@ -42,7 +42,11 @@ def same_shape(**arrays: Any) -> None:
 
 
 def dimensions(name: str, array: Any, allowed: Sequence[int]) -> None:
-    """Raise ValueError unless ``array.ndim`` is one of ``allowed``."""
+    """Raise ValueError unless ``array`` is an array or tensor and has one of ``allowed`` axes."""
+    if not hasattr(array, "ndim"):
+        raise ValueError(
+            f"{name} must be an array, got {type(array).__name__}; convert it with np.asarray"
+        )
     if array.ndim not in allowed:
         listed = " or ".join(map(str, allowed))
         raise ValueError(
