@@ -1,10 +1,20 @@
 """Error helpers: every message says what was expected, what came, and what to do."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
+
+
+@contextmanager
+def about(subject: str) -> Iterator[None]:
+    """Put the subject, e.g. the name of a case, before the message of a ValueError."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{subject}: {error}") from error
 
 
 def option(name: str, value: Any, allowed: Sequence[Any]) -> None:
@@ -12,6 +22,15 @@ def option(name: str, value: Any, allowed: Sequence[Any]) -> None:
     if value not in allowed:
         listed = ", ".join(map(repr, allowed))
         raise ValueError(f"{name} must be one of {listed}, got {value!r}; choose one of these")
+
+
+def tensor(name: str, value: object) -> None:
+    """Raise ValueError unless ``value`` is a torch tensor."""
+    if not isinstance(value, torch.Tensor):
+        raise ValueError(
+            f"{name} must be a torch tensor, got {type(value).__name__}; "
+            "pass an array as torch.from_numpy(array)"
+        )
 
 
 def same_shape(**arrays: Any) -> None:
@@ -23,7 +42,11 @@ def same_shape(**arrays: Any) -> None:
 
 
 def dimensions(name: str, array: Any, allowed: Sequence[int]) -> None:
-    """Raise ValueError unless ``array.ndim`` is one of ``allowed``."""
+    """Raise ValueError unless ``array`` is an array or tensor and has one of ``allowed`` axes."""
+    if not hasattr(array, "ndim"):
+        raise ValueError(
+            f"{name} must be an array, got {type(array).__name__}; convert it with np.asarray"
+        )
     if array.ndim not in allowed:
         listed = " or ".join(map(str, allowed))
         raise ValueError(
@@ -49,15 +72,19 @@ def binary(name: str, array: np.ndarray) -> np.ndarray:
 
 def spacing(value: Sequence[float] | None, ndim: int) -> tuple[float, ...]:
     """Return one positive float per axis; ``None`` means unit voxels."""
-    if value is None:
-        return (1.0,) * ndim
-    values = tuple(float(v) for v in value)
-    if len(values) != ndim or not all(np.isfinite(v) and v > 0 for v in values):
+    return (1.0,) * ndim if value is None else millimetres(value, ndim)
+
+
+def millimetres(value: object, ndim: int) -> tuple[float, ...]:
+    """Return one positive float per axis; unlike for ``spacing``, ``None`` is an error."""
+    values = np.asarray(value)
+    numbers = values.dtype.kind in "iuf" and values.shape == (ndim,)
+    if not numbers or not (np.isfinite(values) & (values > 0)).all():
         raise ValueError(
-            f"spacing needs one positive value per axis ({ndim}), got {values}; "
+            f"spacing needs one positive value per axis ({ndim}), got {value!r}; "
             "pass millimetres in array order (z, y, x)"
         )
-    return values
+    return tuple(float(v) for v in values)
 
 
 def finite(name: str, array: torch.Tensor | np.ndarray) -> None:
@@ -71,8 +98,10 @@ def finite(name: str, array: torch.Tensor | np.ndarray) -> None:
         )
 
 
-def integer_classes(name: str, label: torch.Tensor | np.ndarray, classes: int) -> None:
-    """Raise ValueError unless labels are integers in [0, classes)."""
+def integer_classes(
+    name: str, label: torch.Tensor | np.ndarray, classes: int | None = None
+) -> None:
+    """Raise ValueError unless labels are integers in [0, classes); ``None`` sets no limit."""
     whole = (
         label.dtype.kind in "biu"
         if isinstance(label, np.ndarray)
@@ -84,8 +113,9 @@ def integer_classes(name: str, label: torch.Tensor | np.ndarray, classes: int) -
         )
     if 0 not in label.shape:
         low, high = int(label.min()), int(label.max())
-        if low < 0 or high >= classes:
+        if low < 0 or (classes is not None and high >= classes):
+            last = "" if classes is None else classes - 1
             raise ValueError(
-                f"{name} must lie in 0..{classes - 1}, got {low}..{high}; "
+                f"{name} must lie in 0..{last}, got {low}..{high}; "
                 "relabel, or give the network one output channel per class"
             )

@@ -12,6 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Float32, Integer
 from torch import Tensor
 
+from tubekit import _check
+
 Spacing = tuple[float, ...]
 """Voxel size in millimetres (2-D photographs: 1.0) in ARRAY order, (z, y, x), never (x, y, z)."""
 
@@ -52,13 +54,8 @@ class Case:
                     f"case {self.id}: {name} must lie on the image's grid: expected shape {grid}, "
                     f"got {array.shape}; check that image and {name} belong together"
                 )
-        if len(self.spacing) != len(grid) or not all(
-            np.isfinite(s) and s > 0 for s in self.spacing
-        ):
-            raise ValueError(
-                f"case {self.id}: spacing needs one positive value per axis of {grid}, got "
-                f"{self.spacing}; pass millimetres in array order (z, y, x)"
-            )
+        with _check.about(f"case {self.id}"):
+            _check.millimetres(self.spacing, len(grid))
         channels = self.image.shape[0]
         if not (isinstance(self.derived, int) and 0 <= self.derived <= channels):
             raise ValueError(

@@ -72,3 +72,13 @@ def test_bad_input(function):
         function(np.zeros((4, 5), np.int64))
     with pytest.raises(ValueError, match="label must have 2 or 3 axes"):
         function(np.ones(5, np.int64))
+    with pytest.raises(ValueError, match=r"label must lie in 0\.\., got -1\.\.0"):
+        function(np.zeros((4, 5), np.int64) - np.eye(4, 5, dtype=np.int64))
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("function", [confidence_map, relaxation_beta])
+@pytest.mark.parametrize("value", [np.nan, 0.5])
+def test_a_label_that_is_no_class_map(function, value: float):
+    with pytest.raises(ValueError, match="label must hold integer classes, got float64; round"):
+        function(np.full((4, 5), value))

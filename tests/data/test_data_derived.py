@@ -34,6 +34,14 @@ def test_no_more_derived_channels_than_channels(case, derived):
         dataclasses.replace(case, derived=derived)
 
 
+@pytest.mark.parametrize("spacing", [None, 1.0, ("a", "b"), ("1", "1"), (1.0,), (1.0, np.nan)])
+@pytest.mark.usefixtures("unchecked")
+def test_a_spacing_is_one_positive_number_per_axis(case, spacing):
+    told = r"case a: spacing needs one positive value per axis \(2\), got .*; pass millimetres"
+    with pytest.raises(ValueError, match=told):
+        dataclasses.replace(case, spacing=spacing)
+
+
 def test_cases_have_none_unless_told():
     assert Case("a", np.zeros((1, 2, 2), np.float32), None, (1.0, 1.0)).derived == 0
 
@@ -134,6 +142,12 @@ def test_confidence_is_that_of_the_case_also_in_patches_without_vessel(case, whe
         inside = image[2] > 0  # the ramp is 0 outside the field of view
         places = (image[2] * whole.size).round().long().numpy()
         assert (whole.ravel()[places] == confidence[0].numpy())[inside.numpy()].all()
+
+
+def test_a_case_without_vessel_is_named(case):
+    bare = dataclasses.replace(case, id="b", label=np.zeros_like(case.label))
+    with pytest.raises(ValueError, match=r"case b: confidence needs .*got an empty label"):
+        PatchSampler([case, bare], (8, 8), 1, maps=("confidence",))
 
 
 def test_confidence_is_one_beyond_the_case(case):

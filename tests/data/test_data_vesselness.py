@@ -127,15 +127,27 @@ def test_flat_image_has_no_vessels_and_maps_are_stacked():
         ({"filter": "sato", "tau": 0.5}, "tau belongs to filter='jerman', got filter='sato'"),
         ({"channel": 1}, "case b: expected a channel among its 1 measured ones, got 1; "),
         ({"channel": -1}, "got -1"),
-        ({"erode_voxels": -1}, "erode_voxels must be at least 0, got -1"),
+        ({"erode_voxels": -1}, "erode_voxels must be an integer of at least 0, got -1"),
+        ({"erode_voxels": 1.5}, "erode_voxels must be an integer of at least 0, got 1.5"),
+        ({"erode_voxels": None}, "erode_voxels must be an integer of at least 0, got None"),
         ({"erode_voxels": 40}, "case b: expected an organ mask thicker than 40 layers .*lower"),
         ({"sigmas_mm": ()}, "sigmas_mm needs at least one scale"),
+        ({"sigmas_mm": 2.0}, "sigmas_mm must be a list of scales, got 2.0"),
+        ({"sigmas_mm": None}, "sigmas_mm must be a list of scales, got None"),
         ({"tau": 0.0}, "tau must be"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_bad_arguments(arguments, told):
     with pytest.raises(ValueError, match=told):
         with_vesselness(box(), **arguments)
+
+
+def test_nan_in_the_organ_names_the_case():
+    case = box()
+    case.image[0, 12, 14, 16] = np.nan
+    with pytest.raises(ValueError, match="case b: image must be finite"):
+        with_vesselness(case)
 
 
 def test_empty_organ_and_masks_without_image():

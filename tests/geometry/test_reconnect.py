@@ -206,13 +206,24 @@ def test_a_broken_trefoil_becomes_one_again():
     assert components(reconnect(broken, chains=True, min_voxels=1))[1] == 1
 
 
+def test_without_a_limit_every_gap_is_bridged():
+    apart = np.zeros((3, 90), bool)
+    apart[1, :4] = apart[1, -4:] = True
+    assert components(reconnect(apart, max_distance=np.inf))[1] == 1
+    assert components(reconnect(apart))[1] == 2
+
+
+@pytest.mark.usefixtures("unchecked")
 def test_bad_input_is_named():
     line = np.ones((1, 5), bool)
     for options, message in (
         ({"to": "main"}, "to must be one of 'end_points', 'skeleton'"),
         ({"max_distance": -1.0}, "max_distance of at least 0"),
         ({"max_distance": float("nan")}, "max_distance of at least 0"),
+        ({"max_distance": None}, r"max_distance of at least 0 .* got None and 3; .*math.inf"),
+        ({"max_distance": "3"}, "max_distance of at least 0"),
         ({"min_voxels": 0}, "min_voxels of at least 1"),
+        ({"min_voxels": None}, "min_voxels of at least 1"),
         ({"spacing": (1.0,)}, "spacing needs one positive value per axis"),
     ):
         with pytest.raises(ValueError, match=message):
@@ -222,3 +233,5 @@ def test_bad_input_is_named():
             function(np.full((3, 3), 2))
         with pytest.raises(ValueError, match="mask must have 2 or 3 axes"):
             function(np.ones(4, bool))
+        with pytest.raises(ValueError, match="mask must be an array, got list; convert it"):
+            function([[0, 1], [1, 0]])

@@ -188,6 +188,31 @@ def test_bad_input_raises_one_clear_error(example: Example):
             loss(at.logits, at.target, **maps | {name: at.tube + 2})
 
 
+@every_loss
+@pytest.mark.usefixtures("unchecked")
+def test_what_is_no_tensor_is_named(example: Example):
+    loss, at = example(), scene(3)
+    for wrong in (None, at.target.numpy()):
+        found = type(wrong).__name__
+        with pytest.raises(ValueError, match=f"logits must be a floating-point.* got {found};"):
+            loss(wrong, at.target, **at.maps(loss))
+        with pytest.raises(ValueError, match=f"target must be a torch tensor, got {found}; "):
+            loss(at.logits, wrong, **at.maps(loss))
+        for name in at.maps(loss):
+            with pytest.raises(ValueError, match=f"{name} must be a torch tensor, got {found}; "):
+                loss(at.logits, at.target, **at.maps(loss) | {name: wrong})
+    with pytest.raises(ValueError, match="valid must be a torch tensor, got ndarray; "):
+        loss(at.logits, at.target, **at.maps(loss), valid=at.target.numpy() > 0)
+
+
+@every_loss
+def test_valid_none_means_all_voxels(example: Example):
+    at = scene(3)
+    logits, maps = example.as_input(at.logits), at.maps(example())
+    expected = example()(logits, at.target, **maps)
+    assert example()(logits, at.target, valid=None, **maps) == expected
+
+
 def test_one_channel_takes_two_classes_only():
     at = scene(1)
     with pytest.raises(ValueError, match=r"target must lie in 0\.\.1"):

@@ -150,12 +150,15 @@ def test_gradcheck():
 def test_bad_mixtures():
     at, loss = scene(2), MixEquivalenceLoss()
     good = at.maps(loss)
+    uneven = at.mix_weight.clone()
+    uneven[1, 0, 3, 4] = 0.7
     for change, message in (
         ({"mixed_logits": at.mixed_logits[:, :1].repeat(1, 3, 1, 1)}, "1 foreground classes, got"),
         ({"mixed_logits": at.target.repeat(1, 2, 1, 1)}, "mixed_logits must be floating point"),
         ({"mix_weight": at.mix_weight.expand(-1, 2, -1, -1)}, "mix_weight must be floating point"),
         ({"mix_weight": at.target}, "mix_weight must be floating point with one channel"),
         ({"mix_weight": 2 * at.mix_weight}, r"mix_weight must lie in \[0, 1\], got 0.6\.\.1.6"),
+        ({"mix_weight": uneven}, "mix_weight must be the same in all voxels of a sample"),
     ):
         with pytest.raises(ValueError, match=message):
             loss(at.logits, at.target, **good | change)

@@ -193,3 +193,12 @@ def test_bad_arguments_are_named():
             ReconnectionLoss(**arguments)
     with pytest.raises(ValueError, match="on must be one of"):
         reconnection_loss(row(*GAP), on="logits")
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_what_are_no_probabilities_or_not_of_one_grid():
+    for wrong in (math.nan, 1.2, -0.1):
+        with pytest.raises(ValueError, match=r"probs must lie in \[0, 1\], got .*; take the sigm"):
+            reconnection_loss(row(*GAP, (1, 2, wrong)))
+    with pytest.raises(ValueError, match=r"expected equal shapes, got probs .* valid"):
+        reconnection_loss(row(*GAP), valid=row(*GAP, size=29) > 0)

@@ -206,3 +206,11 @@ def test_bad_confidence():
     ):
         with pytest.raises(ValueError, match=message):
             RelaxedSupervisionLoss()(at.logits, at.target, confidence=bad)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3, 5), (1, 2, 3, 4), (1, 3, 4)], ids=str)
+@pytest.mark.usefixtures("unchecked")
+def test_dice_refuses_a_confidence_of_another_shape(shape: tuple[int, ...]):
+    masks, _, probs = patch()
+    with pytest.raises(ValueError, match=r"expected equal shapes, got probs .*, confidence "):
+        relaxed_dice(probs, masks, torch.ones(shape))

@@ -294,5 +294,29 @@ def test_bad_images():
         SpatialPriorLoss(image_channels=3)(at.logits, at.target, image=at.image)
     with pytest.raises(ValueError, match="image must be floating point"):
         SpatialPriorLoss()(at.logits, at.target, image=at.target)
-    with pytest.raises(ValueError, match="form must be one of"):
-        spatial_prior(at.logits.sigmoid(), at.image, form="crf")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"form": "crf"}, "form must be one of"),
+        ({"radius": 0}, "radius must be an integer of at least 1, got 0"),
+        ({"sigma_position": -1.0}, "sigma_position must be finite and above 0"),
+        ({"sigma_intensity": 0.0}, "sigma_intensity must be finite and above 0"),
+    ],
+)
+def test_the_function_checks_what_the_loss_checks(arguments, told):
+    at = scene(2)
+    with pytest.raises(ValueError, match=told):
+        spatial_prior(at.logits.sigmoid(), at.image, **arguments)
+
+
+@pytest.mark.parametrize("form", ["printed", "potts"])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_is_computed_in_single(form: str, dtype: torch.dtype):
+    half, image = (t.to(dtype) for t in draw((4, 5)))
+    exact, slope = with_gradient(spatial_prior, half.float(), image.float(), form=form)
+    value, gradient = with_gradient(spatial_prior, half, image, form=form)
+    assert value.dtype == torch.float32
+    assert value == exact
+    assert torch.equal(gradient, slope.to(dtype))

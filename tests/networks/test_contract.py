@@ -273,3 +273,14 @@ def test_wrong_channels_type_or_axes(name: str) -> None:
         network(image.double())
     with pytest.raises(ValueError, match="axes"):
         network(torch.zeros(1, 2, *[64] * (5 - len(network.divisor))))
+    with pytest.raises(ValueError, match=r"image must have no empty axis, got shape \(0, "):
+        network(image[:0])
+
+
+@EVERY
+@pytest.mark.usefixtures("unchecked")
+def test_an_array_is_no_tensor(name: str) -> None:
+    network = BUILDERS[name][1](2, 1)
+    for wrong, found in ((image_for(network, 2).numpy(), "ndarray"), (None, "NoneType")):
+        with pytest.raises(ValueError, match=f"image must be a torch tensor, got {found}; pass"):
+            network(wrong)

@@ -34,6 +34,13 @@ def test_network_starts_as_an_ordinary_one(ndim: int) -> None:
 
 
 @pytest.mark.parametrize("ndim", [2, 3])
+def test_nan_in_the_image_is_seen_in_the_output(ndim: int) -> None:
+    image = torch.zeros((1, 1, *(8, 6, 4)[:ndim]))
+    image.flatten()[10] = torch.nan
+    assert DCUNet(ndim, 1, 2, features=(4, 6)).eval()(image).isnan().any()
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
 def test_parameter_count_by_hand(ndim: int) -> None:
     inputs_, features, outputs = 2, (4, 6, 8), 3
 

@@ -132,13 +132,19 @@ def test_gradient_of_an_offset_by_hand() -> None:
         close(offsets.grad[0, 1, :, 2, 3], 5 * weight.flatten())
 
 
-def test_far_outside_there_is_nothing() -> None:
-    features, offsets, weight = inputs((5, 6))
+@pytest.mark.parametrize("size", [(5, 6), (5, 6, 4)], ids=str)
+def test_far_outside_there_is_nothing_and_nan_is_seen(size: tuple[int, ...]) -> None:
+    features, offsets, weight = inputs(size)
     for far in (50.0, -50.0, 1e30, -1e30):
         leaves = [features.clone().requires_grad_(), (0 * offsets + far).requires_grad_()]
         out = deformable_conv(*leaves, weight)
         assert (out == 0).all()
         assert all((g == 0).all() for g in torch.autograd.grad(out.sum(), leaves))
+    at = (3,) * len(size)
+    offsets[(0, 1, 2, *at)] = float("nan")
+    out = deformable_conv(features, offsets, weight)
+    assert out[(0, slice(None), *at)].isnan().all()
+    assert int(out.isnan().sum()) == out.shape[1]
 
 
 @settings(max_examples=12, deadline=None)

@@ -296,6 +296,18 @@ def test_bfloat16_is_near_on_grids_that_a_norm_can_measure() -> None:
         assert (rough - exact).abs().max() < 0.1 * exact.abs().max()
 
 
+@BOTH
+@pytest.mark.parametrize("pooling", ["budget", "literal"])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_weights_are_near(ndim: int, pooling: str, dtype: torch.dtype) -> None:
+    network = HarmonySeg(ndim, 2, 1, features=(4, 8), pooling=pooling).eval()
+    image = torch.randn(1, 2, *(32, 16, 16)[:ndim])
+    exact = network(image)
+    rough = network.to(dtype)(image.to(dtype))
+    assert rough.dtype == dtype
+    assert (rough - exact).abs().max() < 0.1 * exact.abs().max()
+
+
 def test_vesselness_that_says_nothing_is_no_harm() -> None:
     network = small().train()
     image = torch.randn(2, 2, 16, 16).double()

@@ -22,7 +22,7 @@ def relaxation_beta(label: Integer[np.ndarray, "*s"]) -> float:
     Returns:
         Between 0 (never reached) and 1; 0.218 with 1 % foreground.
     Raises:
-        ValueError: the label is not 2-D or 3-D, or has no foreground.
+        ValueError: the label is not 2-D or 3-D, holds no integer classes, or has no foreground.
 
     Equation: :eq:`eq-relaxation-beta`
 
@@ -43,7 +43,7 @@ def confidence_map(label: Integer[np.ndarray, "*s"]) -> Float32[np.ndarray, "*s"
     Returns:
         1 on the label and outside the box, ``relaxation_beta(label)`` in between.
     Raises:
-        ValueError: the label is not 2-D or 3-D, or has no foreground.
+        ValueError: the label is not 2-D or 3-D, holds no integer classes, or has no foreground.
 
     Equation: :eq:`eq-relaxed-prediction`
 
@@ -58,6 +58,7 @@ def confidence_map(label: Integer[np.ndarray, "*s"]) -> Float32[np.ndarray, "*s"
 
 def _with_foreground(label: Integer[np.ndarray, "*s"]) -> np.ndarray:
     _check.dimensions("label", label, (2, 3))
+    _check.integer_classes("label", label)  # NaN would count as a vessel
     foreground: np.ndarray = label != 0
     if not foreground.any():
         raise ValueError(

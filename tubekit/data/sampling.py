@@ -197,17 +197,15 @@ def _prepare(
     padded = np.pad(label.astype(np.int64), pad)
     flat = padded.ravel()
     classes = np.unique(flat[flat > 0])
+    with _check.about(f"case {case.id}"):
+        made = {name: cached_target_map(name, label, case.spacing) for name in maps}
     return _Prepared(
         image=np.pad(normalise(case), [(0, 0), *pad]),
         label=padded,
         valid=np.pad(valid, pad),
         maps={
-            name: np.pad(
-                cached_target_map(name, label, case.spacing),
-                pad,
-                constant_values=OF_WHOLE_CASES.get(name, 0),
-            )
-            for name in maps
+            name: np.pad(values, pad, constant_values=OF_WHOLE_CASES.get(name, 0))
+            for name, values in made.items()
         },
         foreground=[np.flatnonzero(flat == c) for c in classes],
         spacing=case.spacing,

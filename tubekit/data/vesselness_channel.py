@@ -1,6 +1,7 @@
 """Vesselness as an image channel: computed in the organ, once per case, kept on disk."""
 
 import dataclasses
+import numbers
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tubekit import _check
 from tubekit.data.cache import cached_array, content_key, sources
 from tubekit.data.storage import cache_root
 from tubekit.geometry import frangi, jerman, meijering, sato
+from tubekit.geometry._scale_space import checked_scales
 from tubekit.types import Case
 
 FILTERS: dict[str, Callable[..., Float32[np.ndarray, "..."]]] = {
@@ -63,7 +65,8 @@ def with_vesselness(
         The case with one more channel, in [0, 1], and ``derived`` larger by one.
     Raises:
         ValueError: no such filter or channel, an organ that is empty (or empty without its
-            outermost voxels), ``tau`` for another filter, or an argument the filter refuses.
+            outermost voxels), ``tau`` for another filter, or what the filter refuses: an argument,
+            or NaN in or near the organ.
     Reference: Jerman et al., Enhancement of vascular structures in 3D and 2D angiographic images,
         IEEE TMI 35(9), 2016. Scales and ``tau`` for the liver: Lamy et al., Vesselness filters: a
         survey with benchmarks applied to liver imaging, ICPR 2020.
@@ -77,11 +80,13 @@ def with_vesselness(
             f"case {case.id}: expected a channel among its {measured} measured ones, got "
             f"{channel}; count channels from 0, and render an image where only masks exist"
         )
-    if erode_voxels < 0:
-        raise ValueError(f"erode_voxels must be at least 0, got {erode_voxels}; 2 is usual")
+    if not isinstance(erode_voxels, numbers.Integral) or erode_voxels < 0:
+        raise ValueError(
+            f"erode_voxels must be an integer of at least 0, got {erode_voxels}; 2 is usual"
+        )
     organ = _organ(case, erode_voxels)
     image = np.ascontiguousarray(case.image[channel])
-    sigmas = tuple(float(s) for s in sigmas_mm)
+    sigmas = checked_scales(sigmas_mm)
     parameters = {"tau": LIVER_TAU if tau is None else float(tau)} if filter == "jerman" else {}
 
     def compute() -> Float32[np.ndarray, "*s"]:
@@ -94,7 +99,8 @@ def with_vesselness(
     head = f"{filter} {sigmas} {parameters} {bright} {case.spacing} {sources(__name__)}"
     name = content_key(head, image, organ)
     path = (folder or cache_root() / "vesselness") / f"{name}.npz"
-    made = cached_array(path, image.shape, compute)
+    with _check.about(f"case {case.id}"):
+        made = cached_array(path, image.shape, compute)
     channels = np.concatenate([case.image, made[None]])
     return dataclasses.replace(case, image=channels, derived=case.derived + 1)
 

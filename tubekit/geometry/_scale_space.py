@@ -58,7 +58,7 @@ class ScaleSpace:
                 f"image must hold real numbers, got {image.dtype} in shape {image.shape}; "
                 "pass one intensity per voxel"
             )
-        self.sigmas = _positive(sigmas_mm)
+        self.sigmas = checked_scales(sigmas_mm)
         self._shape = image.shape
         self._sign = -1.0 if bright else 1.0
         self._hessian = hessian
@@ -182,7 +182,8 @@ def _with_plane_axis(per_axis: Sequence[Any], middle: Any) -> tuple[Any, ...]:
     return values if len(values) == 3 else (values[0], middle, values[1])
 
 
-def _positive(sigmas_mm: Iterable[float]) -> tuple[float, ...]:
+def checked_scales(sigmas_mm: Iterable[float]) -> tuple[float, ...]:
+    """The scales as floats; ValueError unless there is one or more, all positive."""
     if not isinstance(sigmas_mm, Iterable):
         raise ValueError(f"sigmas_mm must be a list of scales, got {sigmas_mm}; write [1.0]")
     sigmas = tuple(float(s) for s in sigmas_mm)

@@ -1,6 +1,7 @@
 """End points of a skeleton, and straight lines that join its components."""
 
 import itertools
+from numbers import Real
 
 import numpy as np
 from jaxtyping import Bool, Shaped
@@ -37,7 +38,8 @@ def reconnect(
     Args:
         skeleton: binary, 2-D or 3-D, about one voxel thin.
         max_distance: longest gap to bridge, between voxel centres, at least 0: in voxels, with a
-            ``spacing`` in millimetres. Components further away are left alone.
+            ``spacing`` in millimetres. Components further away are left alone; ``math.inf``
+            sets no limit.
         min_voxels: smaller components are taken for noise and left alone, from 1.
         to: where a line may arrive: at an end point of the main component, as in the paper, or
             at any voxel of its skeleton, which side branches need.
@@ -54,10 +56,12 @@ def reconnect(
     skeleton = binary_image(skeleton)
     steps = _check.spacing(spacing, skeleton.ndim)
     _check.option("to", to, TARGETS)
-    if not max_distance >= 0 or min_voxels < 1:
+    numbers = isinstance(max_distance, Real) and isinstance(min_voxels, Real)
+    if not numbers or not max_distance >= 0 or min_voxels < 1:
         raise ValueError(
             f"expected max_distance of at least 0 and min_voxels of at least 1, got {max_distance} "
-            f"and {min_voxels}; pass the longest gap and the smallest component to join"
+            f"and {min_voxels}; pass the longest gap (math.inf: no limit) and the smallest "
+            "component to join"
         )
     joined = skeleton.copy()
     labels, count = components(skeleton)

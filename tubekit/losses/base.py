@@ -26,25 +26,27 @@ class SegmentationLoss(nn.Module):
         # Without it the signature would be that of nn.Module and accept any name.
         super().__init__()
 
-    def forward(self, logits: Tensor, target: Tensor, **maps: Tensor) -> Float[Tensor, ""]:
+    def forward(
+        self, logits: Tensor, target: Tensor, *, valid: Tensor | None = None, **maps: Tensor
+    ) -> Float[Tensor, ""]:
         """Check the input, then compute the loss.
 
         Args:
             logits: (b c *s), floating point, any real value.
             target: (b 1 *s), integer classes, 0 = background.
+            valid: (b 1 *s), bool: voxels outside it count as if they were not there; ``None``
+                means all.
             **maps: exactly the names in ``needs``, (b k *s) each; integer maps hold classes.
-                ``valid`` (b 1 *s), bool, is always allowed: voxels outside it count as if they
-                were not there.
         Returns:
             A scalar, float32 for half-precision logits.
         Raises:
             TypeError: a map is missing or unknown; the message names it.
             ValueError: shapes, types or labels do not fit, or a value is NaN.
         """
-        check_batch(logits, target, maps, self.needs)
+        check_batch(logits, target, with_valid(maps, valid), self.needs)
         # Sums over a million voxels need more than the three digits of bfloat16.
         wide = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
-        return self.from_logits(wide, target, **maps)
+        return self.from_logits(wide, target, valid=valid, **maps)
 
     def from_logits(
         self,
@@ -85,6 +87,11 @@ def foreground_masks(
     return (labels == classes.view(-1, *[1] * (labels.ndim - 2))).to(probs.dtype)
 
 
+def with_valid(maps: dict[str, Tensor], valid: Tensor | None) -> dict[str, Tensor]:
+    """All maps of a batch in one dictionary; without ``valid`` all voxels count."""
+    return maps if valid is None else maps | {"valid": valid}
+
+
 def check_batch(
     logits: object, target: Tensor, maps: dict[str, Tensor], needs: tuple[str, ...]
 ) -> None:
@@ -112,6 +119,7 @@ def check_batch(
         )
     grid = (logits.shape[0], 1, *logits.shape[2:])
     for name, value in {"target": target, **maps}.items():
+        _check.tensor(name, value)
         # A map may hold one channel per class; labels and the valid mask have one.
         free = name not in ("target", "valid") and value.ndim == logits.ndim
         if tuple(value.shape) != (grid[0], value.shape[1] if free else 1, *grid[2:]):
@@ -136,8 +144,15 @@ def check_share(name: str, value: Tensor, remedy: str) -> None:
             f"{name} must be floating point with one channel, got {value.dtype} with "
             f"{value.shape[1]} channels; {remedy}"
         )
-    low, high = value.aminmax()
-    if low < 0 or high > 1:
+    check_unit_interval(name, value, remedy)
+
+
+def check_unit_interval(name: str, value: Tensor, remedy: str) -> None:
+    """Raise ValueError unless all values lie in [0, 1]; NaN does not."""
+    if value.numel() == 0:
+        return
+    low, high = value.detach().aminmax()
+    if not (low >= 0 and high <= 1):
         raise ValueError(
             f"{name} must lie in [0, 1], got {low.item():g}..{high.item():g}; {remedy}"
         )

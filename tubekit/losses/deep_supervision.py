@@ -1,13 +1,14 @@
 """Deep supervision: the same loss on every output of a decoder, coarse ones included."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
 
 from tubekit.geometry import tubed_skeleton
-from tubekit.losses.base import SegmentationLoss, check_batch, nonnegative
+from tubekit.losses.base import SegmentationLoss, check_batch, nonnegative, with_valid
 from tubekit.types import SegOutput
 
 
@@ -60,7 +61,12 @@ class DeepSupervision(SegmentationLoss):
         self.as_released = as_released
 
     def forward(
-        self, logits: Tensor | SegOutput | Sequence[Tensor], target: Tensor, **maps: Tensor
+        self,
+        logits: Tensor | SegOutput | Sequence[Tensor],
+        target: Tensor,
+        *,
+        valid: Tensor | None = None,
+        **maps: Tensor,
     ) -> Float[Tensor, ""]:
         """Loss of all levels.
 
@@ -68,6 +74,7 @@ class DeepSupervision(SegmentationLoss):
             logits: a network's output, or logits fine to coarse; (b c *s) each, the first one on
                 the grid of ``target``.
             target: (b 1 *s), integer classes.
+            valid: as ``SegmentationLoss.forward``.
             **maps: as ``loss`` needs them, on the grid of ``target``.
         Returns:
             A scalar.
@@ -75,7 +82,7 @@ class DeepSupervision(SegmentationLoss):
             TypeError: as ``SegmentationLoss.forward``.
             ValueError: as ``SegmentationLoss.forward``, or not one weight per level.
         """
-        levels = _levels(logits)
+        levels, maps = _levels(logits), with_valid(maps, valid)
         weights = self.level_weights(len(levels))
         check_batch(levels[0], target, maps, self.needs)
         terms = []
@@ -122,7 +129,9 @@ def resize_nearest(values: Tensor, grid: Sequence[int]) -> Tensor:
 def _levels(logits: Tensor | SegOutput | Sequence[Tensor]) -> tuple[Tensor, ...]:
     if isinstance(logits, SegOutput):
         return (logits.logits, *logits.deep)
-    return (logits,) if isinstance(logits, Tensor) else tuple(logits)
+    # An array or None counts as one level, which check_batch then refuses.
+    several = isinstance(logits, Sequence)
+    return tuple(cast(Sequence[Tensor], logits)) if several else (cast(Tensor, logits),)
 
 
 def _tube(target: Integer[Tensor, "b 1 *s"]) -> Integer[Tensor, "b 1 *s"]:

@@ -125,7 +125,13 @@ def check_mixture(
             f"{mixed_logits.dtype} with {mixed_logits.shape[1]} channels; pass what the same "
             "network returns for the mixed images"
         )
-    check_share("mix_weight", mix_weight, "expand the share of each sample itself to (b 1 *s)")
+    remedy = "expand the share of each sample itself to (b 1 *s)"
+    check_share("mix_weight", mix_weight, remedy)
+    shares = mix_weight.flatten(1)
+    if (shares != shares[:, :1]).any():
+        raise ValueError(
+            f"mix_weight must be the same in all voxels of a sample, got several values; {remedy}"
+        )
 
 
 def foreground_channels(logits: Tensor) -> int:

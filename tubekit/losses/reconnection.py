@@ -8,7 +8,13 @@ from torch import Tensor
 from tubekit import _check
 from tubekit.geometry import reconnect, soft_skeleton
 from tubekit.geometry.reconnect import TARGETS
-from tubekit.losses.base import SegmentationLoss, foreground_probs, nonnegative, positive_integer
+from tubekit.losses.base import (
+    SegmentationLoss,
+    check_unit_interval,
+    foreground_probs,
+    nonnegative,
+    positive_integer,
+)
 from tubekit.losses.cross_entropy import MEANS
 
 ON = ("skeleton", "probs")
@@ -60,7 +66,8 @@ def reconnection_loss(
         The mean over classes and, within a class, over the whole batch, from 0 to 6 log 10. A
         class without skeleton has no part; 0, with a gradient of 0, when there is none at all.
     Raises:
-        ValueError: an unknown ``to``, ``on`` or ``mean_over``, or not 2 or 3 spatial axes.
+        ValueError: an unknown ``to``, ``on`` or ``mean_over``, not 2 or 3 spatial axes, values
+            outside [0, 1] or NaN, or shapes differ.
 
     Components and lines are found on the CPU; from other devices the cut skeleton makes a round
     trip there, one bool per voxel each way.
@@ -72,6 +79,9 @@ def reconnection_loss(
     """
     _check.option("on", on, ON)
     _check.option("mean_over", mean_over, MEANS)
+    check_unit_interval("probs", probs, "take the sigmoid or softmax of logits first")
+    if valid is not None:
+        _check.same_shape(probs=probs[:, :1], valid=valid)
     # Without a gradient of its own the skeleton is not differentiated in vain.
     skeleton = soft_skeleton(probs if on == "skeleton" else probs.detach(), iterations)
     cut = (skeleton.detach() >= threshold).cpu().numpy()

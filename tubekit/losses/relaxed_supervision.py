@@ -41,6 +41,7 @@ def relaxed_dice(
     over voxels, missing in print, are those of Dice.
     """
     _check.same_shape(probs=probs, masks=masks)
+    _check.same_shape(probs=probs[:, :1], confidence=confidence)
     overlap = total(probs * masks, batch)
     sizes = total(probs * confidence, batch) + total(masks, batch)
     return (2 * overlap + smooth) / (sizes + smooth).clamp(min=1e-8)

@@ -36,7 +36,7 @@ def spatial_prior(
     pairs that leave the grid or ``valid`` are 0 in the mean.
 
     Args:
-        probs: foreground probabilities in [0, 1].
+        probs: foreground probabilities in [0, 1]; half precision is computed in float32.
         image: c, as ``unit_range`` scales it; a constant.
         form: ``"printed"`` or ``"potts"``.
         radius: of the window in voxels; ``None`` means 2 in 3-D and 5 in 2-D.
@@ -46,16 +46,18 @@ def spatial_prior(
     Returns:
         A value in [0, 1), averaged over samples and classes. It has a first derivative only.
     Raises:
-        ValueError: an unknown form, not 2 or 3 spatial axes, or shapes differ.
+        ValueError: an unknown form, a window without size, not 2 or 3 spatial axes, or shapes
+            differ.
 
     Equation: :eq:`eq-spatial-prior`
 
     Reference: Huang et al., HarmonySeg, ICCV 2025, equation 7, a sum there; the mean, radius and
     both sigmas are ours. Obukhov et al., Gated CRF loss, arXiv:1906.04651, for the other form.
     """
-    _check.option("form", form, FORMS)
+    _check_window(form, radius, sigma_position, sigma_intensity)
     _check.dimensions("probs (batch, channel and 2 or 3 spatial axes)", probs, (4, 5))
     _check.same_shape(probs=probs[:, 0], image=image[:, 0])
+    probs = probs.to(torch.promote_types(probs.dtype, torch.float32))
     ndim = probs.ndim - 2
     window = RADIUS[ndim] if radius is None else radius
     neighbours = (2 * window + 1) ** ndim - 1
@@ -65,6 +67,20 @@ def spatial_prior(
         probs = probs * known
     energy = _Energy.apply(probs, image, known, form == "potts", window, *sigmas)
     return energy / (known.sum() * probs.shape[1] * neighbours).clamp(min=1)
+
+
+def _check_window(
+    form: str, radius: int | None, sigma_position: float | None, sigma_intensity: float
+) -> None:
+    _check.option("form", form, FORMS)
+    if radius is not None:
+        positive_integer(radius=radius)
+    for name, width in {
+        "sigma_position": sigma_position,
+        "sigma_intensity": sigma_intensity,
+    }.items():
+        if width is not None and not 0 < width < float("inf"):
+            raise ValueError(f"{name} must be finite and above 0, got {width}; raise it")
 
 
 class _Energy(torch.autograd.Function):
@@ -157,16 +173,9 @@ class SpatialPriorLoss(SegmentationLoss):
         image_channels: int | None = None,
     ) -> None:
         super().__init__()
-        _check.option("form", form, FORMS)
-        for name, value in {"radius": radius, "image_channels": image_channels}.items():
-            if value is not None:
-                positive_integer(**{name: value})
-        for name, width in {
-            "sigma_position": sigma_position,
-            "sigma_intensity": sigma_intensity,
-        }.items():
-            if width is not None and not 0 < width < float("inf"):
-                raise ValueError(f"{name} must be finite and above 0, got {width}; raise it")
+        _check_window(form, radius, sigma_position, sigma_intensity)
+        if image_channels is not None:
+            positive_integer(image_channels=image_channels)
         self.form, self.radius = form, radius
         self.sigma_position, self.sigma_intensity = sigma_position, sigma_intensity
         self.image_channels = image_channels

@@ -72,7 +72,13 @@ def check_image(
     whatever the image shows.
     """
     ndim = len(divisor)
+    _check.tensor("image", image)
     _check.dimensions("image", image, [ndim + 2])
+    if 0 in image.shape:
+        raise ValueError(
+            f"image must have no empty axis, got shape {tuple(image.shape)}; "
+            "pass at least one sample, and leave empty batches out"
+        )
     size = tuple(image.shape[2:])
     if image.shape[1] != channels:
         raise ValueError(

@@ -19,7 +19,8 @@ def deformable_conv(
     """Convolution whose taps read, by linear interpolation, beside their places on the grid.
 
     Everything outside the image is 0. Offsets of 0 make it an ordinary convolution with zero
-    padding, exactly. The derivative at whole offsets is that towards larger ones.
+    padding, exactly. The derivative at whole offsets is that towards larger ones. An offset that
+    is NaN makes its voxel NaN.
 
     Args:
         features: 2-D or 3-D, any spatial size; half precision is computed in float32.
@@ -76,7 +77,8 @@ def _by_taps(features: Tensor, offsets: Tensor, weight: Tensor) -> Tensor:
     for tap, matrix in enumerate(weight.flatten(2).unbind(2)):
         part = (padded, where[:, tap], matrix)
         out = out + checkpoint(one, *part, use_reentrant=False, preserve_rng_state=False)
-    return out
+    # grid_sample may take a place that is NaN for one outside the image.
+    return out.masked_fill(offsets.isnan().flatten(1, 2).any(1, keepdim=True), torch.nan)
 
 
 class DeformableConv(nn.Module):

@@ -175,6 +175,7 @@ class HarmonySeg(nn.Module):
         return maps
 
     def _check(self, image: Tensor) -> None:
+        _check.tensor("image", image)
         v = self.vesselness_channels
         if image.ndim == len(self.divisor) + 2 and v and image.shape[1] < self.in_channels:
             raise ValueError(

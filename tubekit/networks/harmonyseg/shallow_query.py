@@ -117,15 +117,17 @@ class ShallowQuery(nn.Module):
         k = self.attention.key(x).movedim(-1, 1)
         v = self.attention.value(x).movedim(-1, 1)
         x = x.movedim(-1, 1)
+        # On the CPU avg_pool3d knows no half precision.
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))
         if self.pooling == "literal":
-            x = average(x, 3, stride=1, padding=1, count_include_pad=False)
+            wide = average(wide, 3, stride=1, padding=1, count_include_pad=False)
             k = maximum(k, 3, stride=1, padding=1)
         else:
             window = self._window(x.shape[2:])
-            x = average(x, window, ceil_mode=True)
+            wide = average(wide, window, ceil_mode=True)
             k, v = (maximum(y, window, ceil_mode=True) for y in (k, v))
         # The mean of projections is the projection of the mean: cheaper on the pooled grid.
-        return self.attention.query(x.movedim(1, -1)).movedim(-1, 1), k, v
+        return self.attention.query(wide.to(x.dtype).movedim(1, -1)).movedim(-1, 1), k, v
 
     def _unpooled(self, x: Tensor, grid: torch.Size) -> Tensor:
         """Back to ``grid``, so that each pooled value lies at the centre of its window."""
