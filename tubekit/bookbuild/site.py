@@ -1,21 +1,33 @@
 """Finish a rendered site so that it is complete on a disk without network, and no larger."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
+ENTRY = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="refresh" content="0; url={page}">
+<link rel="icon" href="_static/favicon.svg">
+<title>{title}</title>
+<p><a href="{page}">{title}</a></p>
+</html>
+"""
 # Of MathJax's 24 MB a page asks for the component, its fonts, and TeX extensions on demand.
 MATHJAX_KEPT = ("tex-chtml.js", "output/chtml/fonts/", "input/tex/extensions/")
 
 
 def finish(site: Path) -> None:
-    """Prune MathJax, add plotly's script once, and keep the search silent on ``file://``."""
+    """Prune MathJax, add plotly's script once, keep the search silent, make the entry a page."""
     _prune_mathjax(site / "_static" / "mathjax")
     # Pages load it on demand, when a reader turns a figure; the theme would load it everywhere.
     script = files("plotly") / "package_data" / "plotly.min.js"
     (site / "_static" / "plotly.min.js").write_bytes(script.read_bytes())
     _search_without_server(site / "_static" / "documentation_options.js")
+    _entry_page(site / "index.html")
     for leftover in _unused(site):
         leftover.unlink()
 
@@ -40,6 +52,20 @@ def _search_without_server(options: Path) -> None:
         )
     text = text.replace(quoted, 'SHOW_SEARCH_SUMMARY: location.protocol !== "file:"')
     options.write_text(text, encoding="utf-8")
+
+
+def _entry_page(index: Path) -> None:
+    """Jupyter Book's bare redirect names no icon, so that browsers ask for one that is not there."""
+    found = re.search(r'url=([^"]+)"', index.read_text(encoding="utf-8"))
+    if found is None:
+        raise ValueError(
+            f"{index}: expected a redirect to the first page, found none; this version of Jupyter "
+            "Book writes it differently"
+        )
+    first = (index.parent / found[1]).read_text(encoding="utf-8")
+    named = re.search(r"<title>(.*?)</title>", first, re.DOTALL)
+    title = " ".join(named[1].split()) if named else found[1]
+    index.write_text(ENTRY.format(page=found[1], title=title), encoding="utf-8")
 
 
 def _unused(site: Path) -> Iterator[Path]:

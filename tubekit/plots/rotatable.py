@@ -16,7 +16,7 @@ from tubekit.plots.html import Html
 from tubekit.plots.mesh3d import Layers, Surface, layer_meshes, tree_mesh
 from tubekit.plots.still import EYE, still_figure
 
-MAX_FACES = 24_000
+MAX_FACES = 40_000
 """Coarser voxels are taken until all surfaces together have no more triangles."""
 
 
