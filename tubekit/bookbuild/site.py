@@ -55,7 +55,7 @@ def _search_without_server(options: Path) -> None:
 
 
 def _entry_page(index: Path) -> None:
-    """Jupyter Book's bare redirect names no icon, so that browsers ask for one that is not there."""
+    """Jupyter Book's bare redirect names no icon, so browsers ask for one that is not there."""
     found = re.search(r'url=([^"]+)"', index.read_text(encoding="utf-8"))
     if found is None:
         raise ValueError(
@@ -64,7 +64,7 @@ def _entry_page(index: Path) -> None:
         )
     first = (index.parent / found[1]).read_text(encoding="utf-8")
     named = re.search(r"<title>(.*?)</title>", first, re.DOTALL)
-    title = " ".join(named[1].split()) if named else found[1]
+    title = " ".join(named[1].partition("&#8212;")[0].split()) if named else found[1]
     index.write_text(ENTRY.format(page=found[1], title=title), encoding="utf-8")
 
 
