@@ -108,12 +108,27 @@ def test_finish_prunes_mathjax_and_stores_plotly_once(tmp_path: Path) -> None:
         path.write_text("x")
     options = static / "documentation_options.js"
     options.write_text("const DOCUMENTATION_OPTIONS = {SHOW_SEARCH_SUMMARY: true,}")
+    index = tmp_path / "index.html"
+    index.write_text('<meta http-equiv="Refresh" content="0; url=intro.html" />')
+    (tmp_path / "intro.html").write_text("<title>A book of\n tubes &#8212; Site</title>")
     finish(tmp_path)
     left = {p.relative_to(static / "mathjax").as_posix() for p in (static / "mathjax").rglob("*.*")}
     assert left == set(kept)
     assert not (static / "mathjax" / "sre").exists()
     assert (static / "plotly.min.js").stat().st_size > 1_000_000
     assert 'location.protocol !== "file:"' in options.read_text()
+    entry = index.read_text()
+    assert "url=intro.html" in entry
+    assert '<link rel="icon" href="_static/favicon.svg">' in entry
+    assert '<a href="intro.html">A book of tubes</a>' in entry
+    fresh = "SHOW_SEARCH_SUMMARY: true"
+    options.write_text(fresh)
+    finish(tmp_path)  # a second build may find the first one's entry
+    assert index.read_text() == entry
+    options.write_text(fresh)
+    index.write_text("<p>nothing</p>")
+    with pytest.raises(ValueError, match="expected a redirect"):
+        finish(tmp_path)
     options.write_text("renamed")
     with pytest.raises(ValueError, match="names the option differently"):
         finish(tmp_path)
