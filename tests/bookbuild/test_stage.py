@@ -119,7 +119,7 @@ def test_finish_prunes_mathjax_and_stores_plotly_once(tmp_path: Path) -> None:
     assert 'location.protocol !== "file:"' in options.read_text()
     entry = index.read_text()
     assert "url=intro.html" in entry
-    assert '<link rel="icon" href="_static/favicon.svg">' in entry
+    assert '<link rel="icon" href="data:,">' in entry
     assert '<a href="intro.html">A book of tubes</a>' in entry
     fresh = "SHOW_SEARCH_SUMMARY: true"
     options.write_text(fresh)

@@ -11,7 +11,7 @@ ENTRY = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="refresh" content="0; url={page}">
-<link rel="icon" href="_static/favicon.svg">
+<link rel="icon" href="data:,">
 <title>{title}</title>
 <p><a href="{page}">{title}</a></p>
 </html>
@@ -55,7 +55,10 @@ def _search_without_server(options: Path) -> None:
 
 
 def _entry_page(index: Path) -> None:
-    """Jupyter Book's bare redirect names no icon, so browsers ask for one that is not there."""
+    """Jupyter Book's bare redirect names no icon, so browsers ask for one that is not there.
+
+    The icon here is an empty one inside the page: a request would be cut off by leaving at once.
+    """
     found = re.search(r'url=([^"]+)"', index.read_text(encoding="utf-8"))
     if found is None:
         raise ValueError(
