@@ -68,6 +68,9 @@ def test_verdict_words():
     assert failed is not None
     assert failed.untrained == 1
     assert claim_verdict(failed, higher=True)[0] == "not comparable"
+    blind = [r.model_copy(update={"validation": []}) for r in runs(base)]
+    unseen = compare(runs({k: 0.6 for k in base}), blind, "dice")
+    assert claim_verdict(unseen, higher=True)[0] == "reproduced"
     few = compare(runs({k: 0.6 for k in base}, seeds=2), runs(base, seeds=2), "dice")
     assert claim_verdict(few, higher=True)[0] == "not comparable"
 

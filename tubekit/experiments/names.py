@@ -1,5 +1,7 @@
 """Readable names of methods, for tables, figures and the ledger."""
 
+from collections.abc import Mapping
+
 METHOD_LABELS = {
     "ce_dice": "CE + Dice",
     "cldice": "+ clDice",
@@ -45,10 +47,14 @@ METHOD_LABELS = {
 }
 
 
-def method_label(method: str) -> str:
-    """Readable name of a method, with its weight where the name carries one."""
+def method_label(method: str, printed: Mapping[str, str] | None = None) -> str:
+    """Readable name of a method, with its weight where the name carries one.
+
+    Args:
+        printed: the paper's names, for methods that we have no name for.
+    """
     name, _, weight = method.partition("_w")
     if name.startswith("lambda_"):
         return f"λ = {name.removeprefix('lambda_')}"
-    label = METHOD_LABELS.get(name, name)
+    label = METHOD_LABELS.get(name, (printed or {}).get(name, name))
     return f"{label}, w = {weight}" if weight else label

@@ -12,7 +12,14 @@ from tubekit.experiments.chapters import chapter as chapter_facts
 from tubekit.experiments.evaluate import MEASURES
 from tubekit.experiments.names import method_label
 from tubekit.experiments.record import Record
-from tubekit.experiments.verdict import Comparison, claim_verdict, compare, enough, holm, per_unit
+from tubekit.experiments.verdict import (
+    Comparison,
+    claim_verdict,
+    compare,
+    holm,
+    objection,
+    per_unit,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +50,7 @@ class Row:
     def certain(self) -> bool:
         """The difference to the baseline survives Holm's correction and the rules for a verdict."""
         pair, p = self.against_baseline, self.p_holm
-        return pair is not None and p is not None and p < 0.05 and enough(pair) is None
+        return pair is not None and p is not None and p < 0.05 and objection(pair) is None
 
     def text(self, digits: int) -> str:
         """Mean and deviation, and how many results they rest on if some are undefined."""
@@ -84,8 +91,7 @@ class ResultTable:
                 line[MEASURES[metric].label] = _ours(row)
                 if paper := printed.text(self.table, data, method, metric):
                     line[f"{MEASURES[metric].label}, paper"] = paper.replace(" ", "\u00a0")
-            label = method_label(method)
-            lines[printed.methods.get(method, label) if label == method else label] = line
+            lines[method_label(method, printed.methods)] = line
         return pd.DataFrame.from_dict(lines, orient="index").fillna("–").rename_axis("Method")
 
     def about(self, data: str) -> str:

@@ -65,8 +65,13 @@ def compare(method: Sequence[Record], baseline: Sequence[Record], metric: str) -
         sign_flip_p(differences),
         len(units),
         seeds,
-        sum(not any(score for _, score in r.validation) for r in (*method, *baseline)),
+        sum(_found_nothing(record) for record in (*method, *baseline)),
     )
+
+
+def _found_nothing(record: Record) -> bool:
+    """Every validation scored 0; a run that never validated says nothing of the kind."""
+    return bool(record.validation) and not any(score for _, score in record.validation)
 
 
 def sign_flip_p(differences: np.ndarray) -> float:
@@ -94,8 +99,8 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected.tolist()
 
 
-def enough(comparison: Comparison | None, alpha: float = 0.05) -> str | None:
-    """None if a comparison can carry a verdict, else why it cannot."""
+def objection(comparison: Comparison | None, alpha: float = 0.05) -> str | None:
+    """Why a comparison cannot carry a verdict; None if it can."""
     if comparison is None:
         return "fewer than two patients were measured with both methods"
     if 2.0 ** (1 - comparison.units) >= alpha:
@@ -117,9 +122,9 @@ def claim_verdict(
         higher: True when larger values of the metric are better.
         margin: smallest difference that counts, in the metric's unit, at least 0.
     """
-    reason = enough(comparison, alpha)
+    reason = objection(comparison, alpha)
     if comparison is None or reason is not None:
-        return "not comparable", reason or ""
+        return "not comparable", str(reason)
     gain = comparison.difference if higher else -comparison.difference
     detail = f"gain {gain:+.4g}, p = {comparison.p:.3g}, n = {comparison.units}"
     if gain <= margin:
