@@ -13,7 +13,7 @@ from tubekit.experiments.overheads import cut_verdict, measured
 from tubekit.experiments.recipes import CHAPTERS, recipes
 from tubekit.experiments.record import read_record, read_records, write_record, write_text
 from tubekit.experiments.report import claims_html
-from tubekit.experiments.tables import claims_table, result_table
+from tubekit.experiments.tables import claims_table, lead_by_run, result_table
 
 
 def test_a_record_survives_the_disk(tmp_path):
@@ -118,6 +118,14 @@ def test_a_mean_over_some_of_the_results_says_so():
     table = result_table(runs, "skeleton_recall", "table-2", "laptop", ["hd95"])
     shown = table.frame("retina", ["hd95"])["HD95"].str.replace("\u00a0", " ").to_list()
     assert shown == ["3.00 ± 0.00 (3 of 4)", "undefined"]
+
+
+def test_the_lead_run_by_run():
+    runs = [record(seed=s, cases={"a": {"dice": 0.5}, "b": {"dice": 0.7 + s / 10}}) for s in (1, 2)]
+    runs += [record(seed=s, method="ce_dice", cases={"a": {"dice": 0.5}}) for s in (2, 3)]
+    keys = [("table-2", "retina", name) for name in ("srl", "ce_dice")]
+    assert lead_by_run(runs, *keys, "dice") == {"run 2": pytest.approx(20.0)}
+    assert lead_by_run([], *keys, "dice") == {}
 
 
 def test_a_star_asks_for_what_a_verdict_asks_for():
