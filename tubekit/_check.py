@@ -8,6 +8,9 @@ import numpy as np
 import torch
 
 
+_MORE_CHANNELS = ", or give the network one output channel per class"
+
+
 @contextmanager
 def about(subject: str) -> Iterator[None]:
     """Put the subject, e.g. the name of a case, before the message of a ValueError."""
@@ -114,8 +117,5 @@ def integer_classes(
     if 0 not in label.shape:
         low, high = int(label.min()), int(label.max())
         if low < 0 or (classes is not None and high >= classes):
-            last = "" if classes is None else classes - 1
-            raise ValueError(
-                f"{name} must lie in 0..{last}, got {low}..{high}; "
-                "relabel, or give the network one output channel per class"
-            )
+            last, more = ("", "") if classes is None else (classes - 1, _MORE_CHANNELS)
+            raise ValueError(f"{name} must lie in 0..{last}, got {low}..{high}; relabel{more}")

@@ -94,7 +94,6 @@ def _of_phantom(phantom: Phantom) -> Branches:
         trunk=[b.parent < 0 and bool(phantom.tree.children(i)) for i, b in enumerate(branches)],
         length_mm=[branch.length_mm for branch in branches],
         owner=phantom.branch,
-        line=line,
         courses=[np.argwhere(line == i + 1) for i in range(len(branches))],
         hubs=np.zeros(line.shape, bool),
         depth_mm=phantom.radius_mm,

@@ -26,8 +26,7 @@ class Branches:
         trunk: whether a branch must stay.
         length_mm: of each branch.
         owner: number of the branch at each voxel of the mask, 0 in the background.
-        line: number of the branch on centre lines, 0 elsewhere.
-        courses: voxels of each branch from node to node; unlike in ``line``, branches that meet
+        courses: voxels of each branch from node to node; branches that meet
             share theirs.
         hubs: voxels of junctions that no branch runs through.
         depth_mm: distance of each mask voxel to the background, 0 outside.
@@ -38,7 +37,6 @@ class Branches:
     trunk: list[bool]
     length_mm: list[float]
     owner: Int32[np.ndarray, "*s"]
-    line: Int32[np.ndarray, "*s"]
     courses: list[Int64[np.ndarray, "_ d"]]
     hubs: Bool[np.ndarray, "*s"]
     depth_mm: Float32[np.ndarray, "*s"]
@@ -75,7 +73,6 @@ def branches_of_mask(
         trunk=_trunks(graph, nodes, depth),
         length_mm=[b.length_mm for b in graph.branches],
         owner=owner,
-        line=line,
         courses=[b.voxels for b in graph.branches],
         hubs=skeleton & (line == 0),
         depth_mm=depth,
