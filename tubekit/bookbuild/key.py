@@ -12,8 +12,8 @@ from typing import Any
 from nbformat import NotebookNode
 
 from tubekit.bookbuild.layout import Layout
-from tubekit.data.fetch import local_folders
 from tubekit.data.manifest import read_manifest
+from tubekit.data.places import local_folders
 
 # Parts of the library that a notebook calls or is run by; the rest of the folder, like the command
 # line, only arranges what a run has printed.

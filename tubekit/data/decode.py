@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import imageio.v3 as iio
 import nibabel
 import numpy as np
+from jaxtyping import Shaped
 from PIL import Image, ImageSequence
 from PIL.TiffImagePlugin import BITSPERSAMPLE
 
@@ -81,7 +82,7 @@ def decode(data: bytes, name: str | PurePath) -> Stored:
     )
 
 
-def _tiff(data: bytes, name: str | PurePath) -> np.ndarray[Any, Any]:
+def _tiff(data: bytes, name: str | PurePath) -> Shaped[np.ndarray, "..."]:
     """Pages as (z, y, x), a single page as (y, x)."""
     try:
         return iio.imread(io.BytesIO(data), plugin="tifffile")

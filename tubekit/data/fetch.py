@@ -4,7 +4,6 @@ Every file with a known SHA-256 is verified before anybody reads it.
 """
 
 import dataclasses
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from tubekit.data.places import (
     cache_folder,
     downloadable,
     local_folders,
+    network_is_off,
     on_disk,
     open_manifest,
 )
@@ -147,7 +147,7 @@ def _obtain(
     manifest: Manifest, files: Sequence[File], offline: bool
 ) -> tuple[dict[str, tuple[Path, Place]], Reasons]:
     """Every file's path by its path in the data set, or the reason why it is not there."""
-    offline = offline or os.environ.get("TUBEKIT_OFFLINE") == "1"
+    offline = offline or network_is_off()
     found: dict[str, tuple[Path, Place]] = {}
     reasons: dict[str, DownloadError | IntegrityError] = {}
     missing: dict[str, File] = {}
@@ -178,13 +178,13 @@ def _obtain(
     return found, reasons
 
 
-def _why(manifest: Manifest, unavailable: Mapping[str, str]) -> str:
-    """One sentence: what was looked for, what came, and the remedy."""
+def _why(manifest: Manifest, reasons: Mapping[str, object]) -> str:
+    """One sentence: where a data set was looked for, what came, and the remedy."""
     remedy = (
         manifest.obtain
         or "run 'tubekit data fetch' with a network, or point TUBEKIT_MIRROR at a mirror"
     )
     folders = " or ".join(str(folder) for _, folder in local_folders(manifest))
-    first = next(iter(unavailable.items()), None)
-    got = f"{len(unavailable)} missing, first {first[0]} ({first[1]})" if first else "no case"
+    first = next(iter(reasons.items()), None)
+    got = f"{len(reasons)} missing, first {first[0]} ({first[1]})" if first else "no case"
     return f"{manifest.name}: expected its files in {folders}, got {got}; {remedy}"

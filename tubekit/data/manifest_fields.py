@@ -2,7 +2,7 @@
 
 import inspect
 from fnmatch import fnmatchcase
-from typing import Literal, Self
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -64,7 +64,7 @@ class ManifestFields(Strict):
     facts: dict[str, dict[str, FileFacts]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _cases_fit(self) -> Self:
+    def _cases_fit(self) -> "ManifestFields":
         splits = self.splits
         listed = [*splits.train, *splits.val, *splits.test]
         grouped = [case for members in self.patients.values() for case in members]
@@ -95,7 +95,7 @@ class ManifestFields(Strict):
         return self
 
     @model_validator(mode="after")
-    def _files_fit(self) -> Self:
+    def _files_fit(self) -> "ManifestFields":
         roles = set(self.files)
         if roles <= {"valid"}:
             raise ValueError("files.image is needed, or the files of a label")

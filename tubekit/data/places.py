@@ -33,6 +33,11 @@ def local_folders(manifest: Manifest) -> list[tuple[Place, Path]]:
     return folders
 
 
+def network_is_off() -> bool:
+    """Whether ``$TUBEKIT_OFFLINE=1`` forbids every download."""
+    return os.environ.get("TUBEKIT_OFFLINE") == "1"
+
+
 def cache_folder(manifest: Manifest) -> Path:
     """Where downloads of a data set are kept."""
     return cache_root() / "data" / manifest.folder

@@ -128,6 +128,8 @@ def _facts(file: _Listed, rule: str | None, mirror: Path) -> dict[str, Any]:
     path = mirror / first["set"] / file.path
     if file_sha256(path) != first["our_sha256"]:
         raise ValueError(f"{path}: expected SHA-256 {first['our_sha256']}, got another; copy anew")
+    if first["conversion"] == "identity" and first["upstream_sha256"] != first["our_sha256"]:
+        raise ValueError(f"{path}: expected the upstream file unchanged; name the conversion")
     facts: dict[str, Any] = {"sha256": first["our_sha256"], "bytes": path.stat().st_size}
     if first["conversion"] != "identity":
         facts["content"] = content_digest(path.read_bytes(), path)
@@ -153,7 +155,8 @@ def _options(row: Row) -> dict[str, Any]:
         options |= {"member": members[1], "slices": int(members[2]) + 1}
     if ranges := re.findall(r"\b[xyz] (\d+):(\d+)", row["note"]):  # x first; arrays have it last
         options["crop"] = [[int(low), int(high)] for low, high in reversed(ranges)]
-    if corner := re.search(r"_y(\d+)_x(\d+)\.", row["our_path"]):
+    corner = re.search(r"_y(\d+)_x(\d+)\.", row["our_path"])
+    if corner and row["conversion"].startswith("road_"):
         options["crop"] = [[int(low), int(low) + ROAD_WINDOW] for low in corner.groups()]
     return options
 
