@@ -2,15 +2,14 @@
 
 import functools
 import gzip
-import os
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
 
+from tests.conftest import SAMPLES
 from tests.data.test_data_dicom import slice_of
 from tubekit.data import known_names, load_manifest
 from tubekit.data.convert import CONVERSIONS
@@ -28,14 +27,12 @@ class _Handler(SimpleHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def samples():
     """Folder laid out like the public addresses, and the address of a server that stands in."""
-    folder = Path(os.environ.get("TUBEKIT_UPSTREAM_SAMPLES", "absent"))
-    if not folder.is_dir():
-        pytest.skip("no upstream samples here; set TUBEKIT_UPSTREAM_SAMPLES")
-    server = ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(_Handler, directory=str(folder))
-    )
+    if not SAMPLES.is_dir():
+        pytest.skip(f"upstream samples not found: {SAMPLES}; set TUBEKIT_UPSTREAM_SAMPLES")
+    handler = functools.partial(_Handler, directory=str(SAMPLES))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield folder, f"http://127.0.0.1:{server.server_port}"
+    yield SAMPLES, f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
 

@@ -79,9 +79,9 @@ class ManifestFields(Strict):
         for what, cases in named.items():
             if stray := sorted(cases - set(listed)):
                 raise ValueError(f"{what}: no split has the case {', '.join(stray[:5])}")
-        if drawn := [case for case in splits.test if self.is_automatic(case)]:
+        if drawn := [case for case in [*splits.val, *splits.test] if self.is_automatic(case)]:
             raise ValueError(
-                f"splits.test: labels.automatic says that a program drew the masks of {drawn[0]}"
+                f"splits: a program drew the masks of {drawn[0]}, so it may only train"
             )
         if self.access == "registration" and not self.obtain:
             raise ValueError("a set behind a registration needs 'obtain': how to get it")

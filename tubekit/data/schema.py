@@ -78,7 +78,7 @@ class Labels(Strict):
     ``parts``: every structure has a file of its own (role ``label/<structure>``, 0 outside, any
     other value inside) and belongs to the class named; where two overlap the later one counts.
     ``automatic``: cases (names, or patterns such as ``lung_*``) whose masks a program drew. They
-    are no truth: such a case may not be in a test set.
+    are no truth: such a case may only train.
     """
 
     names: list[str] = Field(min_length=2, max_length=255)
