@@ -13,7 +13,6 @@ from tubekit.benchmarks.cli import describe
 from tubekit.benchmarks.measure import Row, measure, peak_memory
 from tubekit.bookbuild import benchmarks_page
 
-
 CLOCK = [0.0]  # moves only when a side of a row says how long it took
 
 

@@ -17,7 +17,7 @@ from torch import nn
 
 from tests.training import _run
 from tubekit.losses import DiceCELoss
-from tubekit.training import fit, loop, load_checkpoint, nnunet_sgd, save_checkpoint
+from tubekit.training import fit, load_checkpoint, loop, nnunet_sgd, save_checkpoint
 
 SCRIPT = Path(_run.__file__)
 
