@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from tubekit.benchmarks import run as runner
-from tubekit.benchmarks.cli import describe
-from tubekit.benchmarks.measure import Row, measure, peak_memory
+from tubekit.benchmarks.measure import Row, describe, measure, peak_memory
 from tubekit.bookbuild import benchmarks_page
 
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
-import pandas as pd
-
+from tubekit._extras import extra
 from tubekit.experiments.names import method_label
 from tubekit.experiments.tables import ResultTable
 from tubekit.plots import Html, table_html
+
+with extra("evaluate", __name__):
+    import pandas as pd
 
 
 def result_html(
