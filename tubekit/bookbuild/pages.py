@@ -140,7 +140,8 @@ def data_page(layout: Layout) -> str:
 Written from the manifests in `data_manifests/`, one TOML file a data set. Each lists every
 file with its public address and its SHA-256; a file that differs is refused. Images of one patient
 never stand on both sides of a split. The date beside a licence says when its text was last read.
-Where a set cannot be fetched the chapters show a phantom and say so; `tubekit data list` shows what your machine has.
+Where a set cannot be fetched the chapters show a phantom and say so; `tubekit data list` shows what
+your machine has.
 
 {table(header, rows, "Data sets")}
 

@@ -93,7 +93,7 @@ def _tiff(data: bytes, name: str | PurePath) -> Shaped[np.ndarray, "..."]:
             raise
     with Image.open(io.BytesIO(data)) as image:
         pages = [np.asarray(page) for page in ImageSequence.Iterator(image)]
-        bits = max(image.tag_v2.get(BITSPERSAMPLE, (1,)))
+        bits = int(np.max(image.getexif().get(BITSPERSAMPLE, 1)))
     if bits > 8 * pages[0].itemsize:
         raise ReadError(
             f"{name}: expected packed colours of 8 bits, got {bits}; store the TIFF uncompressed"

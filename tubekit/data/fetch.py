@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tqdm import tqdm
+from rich.console import Console
+from rich.progress import Progress
 
 from tubekit.data.download import DownloadError, part_path
 from tubekit.data.integrity import IntegrityError, check_file
@@ -169,10 +170,11 @@ def _obtain(
         else:
             missing[file.path] = wanted
     if missing:
-        quiet = not sys.stderr.isatty()
-        with tqdm(total=len(missing), desc=manifest.name, unit="file", disable=quiet) as bar:
-            folder = cache_folder(manifest)
-            reasons |= deliver(list(missing.values()), folder, lambda _: bar.update())
+        folder = cache_folder(manifest)
+        screen, quiet = Console(stderr=True), not sys.stderr.isatty()
+        with Progress(console=screen, transient=True, disable=quiet) as bar:
+            task = bar.add_task(manifest.name, total=len(missing))
+            reasons |= deliver(list(missing.values()), folder, lambda _: bar.advance(task))
         made = missing.keys() - reasons.keys()
         found |= {path: (folder / path, "download") for path in made}
     return found, reasons

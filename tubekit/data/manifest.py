@@ -9,12 +9,14 @@ hashes, is generated (``origin.py``). Conversions are named; ``convert`` has the
 import os
 import re
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from tubekit._folders import shipped
 from tubekit.data.manifest_fields import ManifestFields
-from tubekit.data.origin import OTHERS, File, FileFacts, Source
+from tubekit.data.origin import OTHERS, File, FileFacts, Source, UpstreamFile
 from tubekit.data.schema import SPLITS, CaseEntry, Options, filled
 
 
@@ -26,6 +28,11 @@ class Manifest(ManifestFields):
         """The listed cases by id."""
         listed = (i for split in SPLITS for i in getattr(self.splits, split))
         return [self.case(case_id) for case_id in sorted(listed)]
+
+    @property
+    def short_title(self) -> str:
+        """The title's first words, e.g. ``CHASE_DB1``."""
+        return re.split("[:,]", self.title)[0]
 
     @property
     def groups(self) -> dict[str, str]:
@@ -67,11 +74,13 @@ class Manifest(ManifestFields):
         if origin is None:
             return File(self.name, case_id, role, path, facts, (), "identity", Options())
         rule = filled(origin.path, case_id, part) if origin.path else None
-        if facts.upstream:
-            parts = [(u.path or rule, u.sha256, u.bytes) for u in facts.upstream]
-        else:
-            parts = [(rule, facts.sha256, facts.bytes)]
-        sources = tuple(Source(origin.address(p), h, n) for p, h, n in parts if p and h and n)
+        parts: Sequence[UpstreamFile | FileFacts] = facts.upstream or [facts]
+        paths = [getattr(part, "path", None) or rule for part in parts]
+        sources = tuple(
+            Source(origin.address(path), part.sha256, part.bytes)
+            for path, part in zip(paths, parts, strict=True)
+            if path and part.sha256 and part.bytes
+        )
         return File(
             self.name,
             case_id,
@@ -93,17 +102,17 @@ class Manifest(ManifestFields):
 
 
 def manifest_folder() -> Path:
-    """``$TUBEKIT_MANIFESTS``, else ``data_manifests/`` beside the package.
+    """``$TUBEKIT_MANIFESTS``, else ``data_manifests/`` of the checkout or of the installation.
 
     Raises:
         FileNotFoundError: neither is a folder.
     """
     chosen = os.environ.get("TUBEKIT_MANIFESTS")
-    folder = Path(chosen) if chosen else Path(__file__).resolve().parents[2] / "data_manifests"
+    folder = Path(chosen) if chosen else shipped("data_manifests")
     if not folder.is_dir():
         raise FileNotFoundError(
-            f"expected a folder of data set manifests, got {folder}, which is none; install the "
-            "repository with 'pip install -e .' or point TUBEKIT_MANIFESTS at data_manifests"
+            f"expected a folder of data set manifests, got {folder}, which is none; point "
+            "TUBEKIT_MANIFESTS at the data_manifests of the repository, or install it anew"
         )
     return folder
 

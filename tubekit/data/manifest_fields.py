@@ -1,6 +1,7 @@
 """The fields of a manifest, and what must fit together among them beyond their types."""
 
 import inspect
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Literal
 
@@ -118,10 +119,12 @@ class ManifestFields(Strict):
                     relative(key)
                 if origin.conversion != "identity" and not facts.upstream:
                     raise ValueError(f"facts.{role}.{key}: a converted file needs its upstream")
+                if origin.path is None and not all(u.path for u in facts.upstream):
+                    raise ValueError(f"facts.{role}.{key}.upstream: without a rule it needs a path")
                 options = self.options(role, key, facts).given()
+                parts: Sequence[object] = facts.upstream or [facts]
                 try:
-                    call = inspect.signature(CONVERSIONS[origin.conversion])
-                    call.bind(*(facts.upstream or ["data"]), **options)
+                    inspect.signature(CONVERSIONS[origin.conversion]).bind(*parts, **options)
                 except TypeError as error:
                     raise ValueError(f"{role} {key}: {origin.conversion}: {error}") from error
         return self

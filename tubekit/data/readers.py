@@ -36,10 +36,10 @@ def read_image(
         # The last axis of a colour photograph is short; a stack of four slices is unheard of.
         flat = spacing is None and (array.ndim == 2 or array.shape[-1] <= 4)
         dimensions = 2 if flat else 3
-    if array.ndim == dimensions + 1 and spacing is None:
+    if array.ndim == dimensions + 1 and spacing is not None:
+        spacing = spacing[1:]  # the slices of a volume are the channels of a flat image
+    elif array.ndim == dimensions + 1:
         array = np.moveaxis(array, -1, 0)
-    elif array.ndim == dimensions + 1:  # slices of a volume are the channels of a flat image
-        spacing = spacing[1:]
     elif array.ndim == dimensions:
         array = array[None]
     else:

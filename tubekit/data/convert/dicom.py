@@ -9,6 +9,7 @@ import nibabel
 import numpy as np
 from jaxtyping import Shaped
 
+from tubekit._extras import extra
 from tubekit.data.convert.crop import cut
 from tubekit.data.decode import ReadError
 from tubekit.data.encode import pack_nifti
@@ -83,8 +84,8 @@ def _members(data: bytes, member: str, slices: int) -> list[bytes]:
 
 def _volume(slices: Sequence[bytes]) -> _Volume:
     """Stored values as they are; voxel size (x, y, z) in millimetres from the first slice."""
-    import pydicom
-
+    with extra("data", "reading DICOM slices"):
+        import pydicom
     try:
         read = [pydicom.dcmread(io.BytesIO(data)) for data in slices]
         array = np.stack([dataset.pixel_array for dataset in read])
