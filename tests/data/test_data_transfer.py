@@ -7,7 +7,7 @@ import zipfile
 import pytest
 from typer.testing import CliRunner
 
-from tubekit.data import resolve
+from tubekit.data import load_cases, resolve
 from tubekit.data.cli import app
 from tubekit.data.convert import CONVERSIONS
 from tubekit.data.download import DownloadError, part_path
@@ -196,3 +196,14 @@ def test_files_that_no_case_reads_are_fetched_and_verified(toy, server):
     assert "/raw/notes" not in [path for path, _ in server.requests]
     assert fetch_all("toy") == (7, {})
     assert (toy.root / "cache/data/toy/maps/notes").read_bytes() == b"notes"
+
+
+def test_a_few_cases_download_no_others(toy, server):
+    assert [case.id for case in load_cases("toy", "train", limit=1)] == ["a"]
+    assert asked(server) == ["raw/a.png", "raw/a_mask.png"]
+    server.requests.clear()
+    for path in (toy.root / "cache" / "data").rglob("*.png"):
+        path.unlink()
+    del server.files["raw/a.png"]
+    assert [case.id for case in load_cases("toy", "train", limit=1)] == ["b"]
+    assert not any("raw/c" in path for path in asked(server))

@@ -52,7 +52,13 @@ class Resolved:
     unavailable: Mapping[str, str]
 
 
-def resolve(name: str, case_ids: Sequence[str] | None = None, *, offline: bool = False) -> Resolved:
+def resolve(
+    name: str,
+    case_ids: Sequence[str] | None = None,
+    *,
+    offline: bool = False,
+    partial: bool = False,
+) -> Resolved:
     """Find, fetch and verify the files of a data set.
 
     Order: ``$TUBEKIT_<NAME>_DIR``, ``$TUBEKIT_MIRROR`` (a folder, or an http address that serves
@@ -62,6 +68,7 @@ def resolve(name: str, case_ids: Sequence[str] | None = None, *, offline: bool =
         name: of the data set.
         case_ids: these cases, each of which must be found; ``None``: all that can be found.
         offline: never use the network.
+        partial: of ``case_ids``, too, those that can be found.
     Raises:
         ValueError: unknown data set or case.
         DataUnavailable: an asked case, or every case, cannot be found.
@@ -84,7 +91,7 @@ def resolve(name: str, case_ids: Sequence[str] | None = None, *, offline: bool =
         else:
             files[case_id] = {f.role: found[f.path][0] for f in wanted_files}
             source[case_id] = found[wanted_files[-1].path][1]
-    if (case_ids is not None and unavailable) or not files:
+    if (case_ids is not None and unavailable and not partial) or not files:
         raise DataUnavailable(_why(manifest, unavailable))
     return Resolved(manifest, files, source, unavailable)
 
