@@ -156,7 +156,6 @@ def _data_section(m: Manifest) -> str:
     )
     spacing = m.spacing.note or m.spacing.rule
     remarks = "\n".join(f"- {remark}" for remark in m.remarks)
-    automatic = ", ".join(case.id for case in m.cases if m.is_automatic(case.id))
     return f"""(data-{m.name})=
 ## {m.title}
 
@@ -166,7 +165,7 @@ def _data_section(m: Manifest) -> str:
 - Spacing: {spacing}
 - Preprocessing: {m.preprocessing}
 {remarks}
-{f"- **Masks drawn by a program, no truth:** {automatic}" if automatic else ""}
+{f"- **Masks drawn by a program, no truth:** {', '.join(m.automatic)}" if m.automatic else ""}
 {f"- How to obtain it: {m.obtain}" if m.obtain else ""}
 
 {"Sources:" if sources else ""}

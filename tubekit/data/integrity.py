@@ -23,7 +23,8 @@ def content_digest(data: bytes, name: str | PurePath) -> str:
         ReadError: the file does not decode.
     """
     stored = decode(data, name)
-    head = f"{stored.array.dtype.str} {stored.array.shape} {stored.spacing}".encode()
+    spacing = None if stored.spacing is None else tuple(stored.spacing)
+    head = f"{stored.array.dtype.str} {stored.array.shape} {spacing}".encode()
     return hashlib.sha256(head + np.ascontiguousarray(stored.array).tobytes()).hexdigest()
 
 

@@ -80,10 +80,8 @@ class ManifestFields(Strict):
         for what, cases in named.items():
             if stray := sorted(cases - set(listed)):
                 raise ValueError(f"{what}: no split has the case {', '.join(stray[:5])}")
-        if drawn := [case for case in [*splits.val, *splits.test] if self.is_automatic(case)]:
-            raise ValueError(
-                f"splits: a program drew the masks of {drawn[0]}, so it may only train"
-            )
+        if drawn := sorted(set(self.automatic) - set(splits.train)):
+            raise ValueError(f"splits: a program drew the masks of {drawn[0]}; it may only train")
         if self.access == "registration" and not self.obtain:
             raise ValueError("a set behind a registration needs 'obtain': how to get it")
         found = "image" in self.files and "{id}" in self.files["image"].path
@@ -137,6 +135,9 @@ class ManifestFields(Strict):
             given |= pattern.exceptions[case_id].given()
         return Options(**(given | facts.options.given()))
 
-    def is_automatic(self, case_id: str) -> bool:
-        """Whether a program drew the case's masks, so that they are no truth."""
-        return any(fnmatchcase(case_id, pattern) for pattern in self.labels.automatic)
+    @property
+    def automatic(self) -> list[str]:
+        """Listed cases whose masks a program drew, so that they are no truth."""
+        listed = [*self.splits.train, *self.splits.val, *self.splits.test]
+        patterns = self.labels.automatic
+        return sorted(i for i in listed if any(fnmatchcase(i, pattern) for pattern in patterns))
