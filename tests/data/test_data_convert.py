@@ -145,6 +145,20 @@ def test_stacks_of_16_bits_keep_their_values(rng):
         volumes.stack_nifti(tiff(stack[:1]))
 
 
+def test_colours_of_16_bits_are_not_cut_to_8(rng, monkeypatch):
+    buffer = io.BytesIO()
+    colours = rng.integers(0, 60000, (5, 7, 3), dtype=np.uint16)
+    iio.imwrite(buffer, colours, extension=".tif", plugin="tifffile")
+    assert (decode(buffer.getvalue(), "x.tif").array == colours).all()
+
+    def packed(*args, **options):
+        raise ValueError("<COMPRESSION.LZW: 5> requires the 'imagecodecs' package")
+
+    monkeypatch.setattr("tubekit.data.decode.iio.imread", packed)
+    with pytest.raises(ReadError, match=r"x\.tif: expected packed colours of 8 bits, got 16"):
+        decode(buffer.getvalue(), "x.tif")
+
+
 def test_channels_are_label_and_slices(rng):
     array = rng.integers(0, 2, (8, 5, 6), dtype=np.uint8) * 255
     data = nifti(array, (1.0, 1.0, 1.0))

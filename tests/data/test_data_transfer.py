@@ -83,6 +83,7 @@ def test_one_failure_stops_no_other_file(order, server, tmp_path):
     assert list(failures) == ["bad"]
     assert failures["bad"].reason == "HTTP status 404"
     assert (tmp_path / "good").is_file()
+    assert part_path(bad.sources[1].url).is_file()  # the bad one may still want it
 
 
 def test_four_transfers_run_side_by_side(order, server, tmp_path, monkeypatch):
