@@ -1,6 +1,7 @@
 """Figures of the book: overlays, curves, tables and rotatable surfaces."""
 
 from tubekit.plots.curves import bars, paired_strips, training_curves
+from tubekit.plots.diagram import diagram
 from tubekit.plots.figures import png_bytes, show
 from tubekit.plots.html import Html
 from tubekit.plots.mesh3d import Surface, tree_mesh
@@ -21,6 +22,7 @@ __all__ = [
     "camera_axes",
     "class_colours",
     "class_map",
+    "diagram",
     "overlay",
     "paired_strips",
     "panels",
