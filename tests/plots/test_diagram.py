@@ -125,8 +125,8 @@ def test_words_stand_beside_the_drawing():
 
 def test_code_is_written_out_and_kinds_of_arrow_differ():
     root = drawn(EXAMPLES["pair"])
-    words = [text.text for text in root.iter(f"{SVG}text")]
-    assert "tubekit.networks.UNet" in words
+    words = "".join(text.text for text in root.iter(f"{SVG}text"))
+    assert "segmentertubekit.networks.UNet" in words
     heads = [p.get("marker-start") for p in root.iter(f"{SVG}path") if p.get("marker-end")]
     assert [bool(head) for head in heads] == [False, False, True, False, False]
     dotted = drawn(EXAMPLES["teacher"]).iter(f"{SVG}path")

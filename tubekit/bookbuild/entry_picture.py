@@ -28,7 +28,7 @@ def entry_picture(seed: int = 5) -> bytes:
     """A PNG of both drawings; scores, pieces and rings around the cuts are computed from them."""
     truth, drawings = two_drawings(seed)
     with book_style():
-        figure = Figure(figsize=(5.0, 3.1), layout="constrained")
+        figure = Figure(figsize=(4.4, 2.9), layout="constrained")
         for ax, (title, drawn) in zip(figure.subplots(1, 2), drawings.items(), strict=True):
             pieces = geometry.components(drawn)[1]
             count = f"{pieces} piece{'' if pieces == 1 else 's'}"

@@ -22,7 +22,7 @@ LINE, PADDING = 15.0, 8.0
 CODE, PROSE = 6.75, 6.6  # widest usual character of 11.2 px monospace, mean one of 12 px sans-serif
 CODE_FONT = "font-family:ui-monospace,monospace;font-size:11.2px"
 STYLE = (
-    "display:block;width:100%;max-width:30rem;height:auto;margin:0 auto;"
+    "display:block;width:100%;max-width:27rem;height:auto;margin:0 auto;"
     "font-family:system-ui,sans-serif;font-size:12px"
 )
 
@@ -32,7 +32,7 @@ def diagram(
 ) -> Html:
     """Boxes and arrows as SVG in the colour of the surrounding text.
 
-    It is 360 units wide with type of 11 units and more, so a phone shows it as it is and a desktop
+    It is 320 units wide with type of 11 units and more, so a phone shows it as it is and a desktop
     enlarges it.
 
     Args:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-WIDTH = 360.0
+WIDTH = 320.0
 ROW_GAP, COLUMN_GAP, LANE, EDGE = 30.0, 18.0, 12.0, 2.0
 
 Point = tuple[float, float]
@@ -11,7 +11,7 @@ Link = tuple[str, str]
 
 
 class Layout:
-    """Rows of boxes, 360 units wide, with lanes for arrows in the margins.
+    """Rows of boxes, 320 units wide, with lanes for arrows in the margins.
 
     Args:
         grid: rows of box keys with blanks between them; a key that is repeated within a row spans
