@@ -168,6 +168,7 @@ def test_lines_of_one_source_share_a_lane():
         ({"grid": []}, "rows of one length"),
         ({"grid": ["a b a"]}, "one piece"),
         ({"grid": ["a b", "a b"]}, "one piece"),
+        ({"grid": ["a" + " ." * 30, "b" + " ." * 30]}, "does not fit into box 'a'"),
         ({"alt": " "}, "alt needs"),
     ],
 )

@@ -36,7 +36,8 @@ def diagram(
     enlarges it.
 
     Args:
-        grid: rows of box keys, see ``Layout``.
+        grid: rows of box keys with blanks between them; a key that is repeated within a row spans
+            these columns, a dot is a free cell.
         boxes: text by key. A word that starts with ``tubekit.`` is the public name of code: it is
             looked up, and gives the box its colour.
         arrows: ``"a -> b"``, ``"a <-> b"`` or, dotted, ``"a ..> b"`` where no gradient flows; then
@@ -79,12 +80,8 @@ def diagram(
     )
 
 
-def check_public(name: str) -> None:
-    """Raise a ValueError unless ``name`` is exported by the package it names.
-
-    Args:
-        name: e.g. ``tubekit.losses.WeightedSum``.
-    """
+def _public(name: str) -> tuple[str, str]:
+    """Package and name in it; an error unless the package exports that name."""
     package, _, last = name.rpartition(".")
     try:
         found = last in importlib.import_module(package).__all__
@@ -92,6 +89,7 @@ def check_public(name: str) -> None:
         found = False
     if not found:
         raise ValueError(f"{name} is no public name of the library; correct it, or export it")
+    return package, last
 
 
 def _arrow(text: str, boxes: Mapping[str, str]) -> tuple[str, str, str, str]:
@@ -110,12 +108,9 @@ def _lines(key: str, text: str, width: float) -> list[tuple[str, str]]:
     room = width - 8
     for part in re.split(r"\s*(\btubekit\.[\w.]+)\s*", text):
         if part.startswith("tubekit."):
-            check_public(part)
-            package, _, last = part.rpartition(".")
-            fits = len(part) * CODE <= room
-            found += (
-                [(CODE_FONT, part)] if fits else [(CODE_FONT, f"{package}."), (CODE_FONT, last)]
-            )
+            package, last = _public(part)
+            pieces = [part] if len(part) * CODE <= room else [f"{package}.", last]
+            found += [(CODE_FONT, piece) for piece in pieces]
         elif part:
             found += [("", line) for line in _even(part, int(room / PROSE))]
     for style, line in found:
@@ -126,7 +121,7 @@ def _lines(key: str, text: str, width: float) -> list[tuple[str, str]]:
 
 def _even(text: str, width: int) -> list[str]:
     """Wrapped lines, as few as fit and as even as that allows."""
-    wrapped = [textwrap.wrap(text, w, break_long_words=False) for w in range(1, width + 1)]
+    wrapped = [textwrap.wrap(text, w, break_long_words=False) for w in range(1, max(width, 1) + 1)]
     return next(lines for lines in wrapped if len(lines) == len(wrapped[-1]))
 
 
