@@ -18,7 +18,7 @@ Mask = Bool[np.ndarray, "y x"]
 def two_drawings(seed: int) -> tuple[Mask, dict[str, Mask]]:
     """The mask of a grown tree, and two wrong drawings of it by title: thin but whole, and cut."""
     eye = phantoms.fundus_phantom(200, seed)
-    label, line = eye.case.label, eye.centerline
+    label, line = np.asarray(eye.case.label), eye.centerline
     cut = phantoms.cut_gaps(label, line, n=9, length=8, rng=np.random.default_rng(seed))
     thin = phantoms.thin(label, 1.0, keep=line)
     return label > 0, {"thin, but whole": thin.label > 0, "wide, but cut": cut.label > 0}

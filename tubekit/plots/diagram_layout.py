@@ -127,7 +127,7 @@ class Layout:
             key = ("from", start) if sources.count(start) > 1 else ("to", end)
             shared.setdefault((*key, *self._sides(start, end)), []).append((start, end))
         count = {"left": 0, "right": 0}
-        found = {}
+        found: dict[Link, tuple[str, int]] = {}
         for (_, _, *sides), members in shared.items():
             side = min(sides, key=count.__getitem__)
             found |= {link: (side, count[side]) for link in members}
