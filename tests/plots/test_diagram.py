@@ -53,6 +53,11 @@ EXAMPLES = {
         ],
     ),
 }
+EXAMPLES["around"] = (
+    ["a a a", ". b .", "c c c"],
+    {"a": "above", "b": "between", "c": "below"},
+    ["a -> c", "a -> b", "b -> c"],
+)
 each = pytest.mark.parametrize("example", EXAMPLES.values(), ids=EXAMPLES)
 
 
@@ -162,6 +167,7 @@ def test_lines_of_one_source_share_a_lane():
         ({"boxes": {"a": "x", "b": "w" * 60}}, "does not fit into box 'b'"),
         ({"arrows": ["a => b"]}, "an arrow reads"),
         ({"arrows": ["a -> c"]}, "an arrow reads"),
+        ({"arrows": ["a -> a"]}, "an arrow reads"),
         ({"arrows": ["a -> b " + "long " * 10]}, "no room for the label"),
         ({"grid": ["a b"], "arrows": ["a -> b logits"]}, "no room for the label 'logits'"),
         ({"grid": ["a b", "b"]}, "rows of one length"),

@@ -94,7 +94,7 @@ def _public(name: str) -> tuple[str, str]:
 
 def _arrow(text: str, boxes: Mapping[str, str]) -> tuple[str, str, str, str]:
     found = ARROW.fullmatch(text)
-    if not found or {found[1], found[3]} - boxes.keys():
+    if not found or {found[1], found[3]} - boxes.keys() or found[1] == found[3]:
         raise ValueError(
             f"an arrow reads 'a -> b label' with ->, <-> or ..> between two of the boxes "
             f"{sorted(boxes)}, got {text!r}; correct it"

@@ -74,7 +74,8 @@ class Layout:
         out, into = (a[3], b[1]) if step > 0 else (a[1], b[3])
         x, to_x, beside = (a[0] + a[2]) / 2, (b[0] + b[2]) / 2, out + step * 0.3 * ROW_GAP
         if free := self._free(start, end):
-            x = self.left + (free[0] + free[-1]) / 2 * (self.column + COLUMN_GAP) + self.column / 2
+            middle = (free[0] + free[-1]) / 2
+            x = self.left + middle * (self.column + COLUMN_GAP) + self.column / 2
             return [(x, out), (x, into)], (x + 6, beside)
         if abs(to_row - row) == 1:
             # The near part of the target, beside an arrow that may come straight down.
@@ -105,10 +106,11 @@ class Layout:
         return [(x, y) for x in ends], (min(ends) + 2, y - 9)
 
     def _free(self, start: str, end: str) -> list[int]:
-        """Common columns without a box between the two."""
+        """The first run of common columns without a box between the two."""
         (row, span), (to_row, to_span) = self.at[start], self.at[end]
         between = self.cells[min(row, to_row) + 1 : max(row, to_row)]
-        return [j for j in span if j in to_span and all(cells[j] == "." for cells in between)]
+        free = [j for j in span if j in to_span and all(cells[j] == "." for cells in between)]
+        return [j for i, j in enumerate(free) if j == free[0] + i]
 
     def _sides(self, start: str, end: str) -> list[str]:
         """The margins an arrow can take; none where a shorter way exists."""
