@@ -20,7 +20,7 @@ from .core_only import ROOT
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for ``sys.path`` that holds the package and its shipped folders."""
     folder = tmp_path_factory.mktemp("installation")
-    unneeded = shutil.ignore_patterns("__pycache__")
+    unneeded = shutil.ignore_patterns("__pycache__", "*.nb[ic]")
     shutil.copytree(ROOT / "tubekit", folder / "tubekit", ignore=unneeded)
     for name, there in _folders._BESIDE.items():
         shutil.copytree(ROOT / there, folder / "tubekit" / "shipped" / name)
@@ -28,11 +28,16 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def tubekit(words: str, site: Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command of the copy in ``folder``, with a cache of its own."""
+    """Run a command of the copy in ``folder``."""
+    return python("-m", "tubekit", *words.split(), site=site, folder=folder)
+
+
+def python(*words: str, site: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run Python with the copy in ``folder``, with a cache of its own."""
     variables = {k: v for k, v in os.environ.items() if not k.startswith("TUBEKIT_")}
     variables |= {"PYTHONPATH": str(site), "TUBEKIT_CACHE": str(folder / "cache"), "COLUMNS": "200"}
     return subprocess.run(
-        [sys.executable, "-m", "tubekit", *words.split()],
+        [sys.executable, *words],
         capture_output=True,
         text=True,
         cwd=folder,
@@ -52,6 +57,18 @@ def test_commands_read_what_was_shipped(words: str, says: str, site: Path, tmp_p
     done = tubekit(words, site, tmp_path)
     assert done.returncode == 0, done.stderr
     assert says in done.stdout
+
+
+def test_compiled_loops_go_to_the_cache(site: Path, tmp_path: Path) -> None:
+    code = (
+        "import numba, numpy, tubekit; before = numba.config.CACHE_DIR;"
+        "print(tubekit.geometry.skeletonize(numpy.ones((9, 9), bool)).any());"
+        "print(numba.config.CACHE_DIR == before)"
+    )
+    done = python("-c", code, site=site, folder=tmp_path)
+    assert done.stdout.split() == ["True", "True"], done.stderr
+    assert list((tmp_path / "cache" / "compiled").rglob("*.nbi"))
+    assert not list(site.rglob("*.nb[ic]"))
 
 
 @pytest.mark.parametrize("words", ["book", "serve --no-browser", "teach course"])
