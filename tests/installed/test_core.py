@@ -7,6 +7,7 @@ import importlib
 import pkgutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +68,7 @@ def test_every_module_imports_or_says_what_to_type() -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ("--version", f"tubekit {tubekit.__version__}, torch {torch.__version__}, Python"),
+        ("--version", f"tubekit {tubekit.__version__}, torch {version('torch')}, Python"),
         ("data list", "chase_db1"),
         ("data verify drive", "drive: "),
     ],
