@@ -8,6 +8,7 @@ from pathlib import Path
 from tubekit._extras import extra
 from tubekit.bookbuild import api, pages
 from tubekit.bookbuild.config import sphinx_configuration
+from tubekit.bookbuild.entry_picture import entry_picture
 from tubekit.bookbuild.execute import Run, read
 from tubekit.bookbuild.layout import BuildError, Layout
 
@@ -21,7 +22,7 @@ NOT_PAGES = ("results", "_build", "__pycache__")
 
 
 def assemble(layout: Layout, runs: Sequence[Run]) -> Files:
-    """All source files of the site: pages, executed notebooks, generated pages, sources.
+    """All source files of the site: pages, executed notebooks, what is generated, sources.
 
     Notebooks keep the path they have in the repository (``notebooks/NN_name``), so that the
     theme's links to Binder and Colab fit. The library lies under ``_src/tubekit`` for
@@ -47,6 +48,7 @@ def assemble(layout: Layout, runs: Sequence[Run]) -> Files:
                 files[f"_downloads_src/{pair.name}"] = pair.read_bytes()
     for name, text in {**pages.generated(layout, runs), **api.generated(layout)}.items():
         files[name] = text.encode()
+    files["_static/entry.png"] = entry_picture()
     files["conf.py"] = sphinx_configuration(layout).encode()
     return files
 
