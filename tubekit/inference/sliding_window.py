@@ -1,5 +1,6 @@
 """Overlapping windows with Gaussian weights, so that an image of any size fits any network."""
 
+import numbers
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, combinations
@@ -18,7 +19,7 @@ def predict_probs(
     network: nn.Module,
     image: Float32[np.ndarray, "c *s"],
     *,
-    patch_size: Sequence[int],
+    patch_size: int | Sequence[int],
     overlap: float = 0.5,
     batch_size: int = 4,
     mirror_axes: Sequence[int] = (),
@@ -34,7 +35,8 @@ def predict_probs(
     Args:
         network: returns a Tensor or a SegOutput; afterwards its mode and device are as before.
         image: normalised as in training, spatial axes in array order.
-        patch_size: window in voxels, one entry per axis, multiples of the network's ``divisor``.
+        patch_size: window in voxels, one entry per axis or one for all, multiples of the network's
+            ``divisor``.
         overlap: share of a window that the next one repeats, in [0, 1).
         batch_size: windows per forward pass.
         mirror_axes: spatial axes (0 is the first) to mirror; n axes cost 2**n passes.
@@ -48,8 +50,12 @@ def predict_probs(
 
     Reference: Isensee et al., Nature Methods 18, 2021 (weights, overlap, mirroring).
     """
-    ndim = image.ndim - 1
     _check.dimensions("image", image, (3, 4))
+    ndim = image.ndim - 1
+    if isinstance(patch_size, numbers.Integral):
+        patch_size = (int(patch_size),) * ndim
+    # torch takes no mirrored views, no foreign byte order, and warns of arrays it may not write to.
+    image = np.require(image, np.float32, ["C_CONTIGUOUS", "WRITEABLE"])
     _check.finite("image", image)
     _check.option("precision", precision, ("32-true", "bf16-mixed"))
     if len(patch_size) != ndim or min(patch_size) < 1:
@@ -99,7 +105,7 @@ def predict_label(
     network: nn.Module,
     image: Float32[np.ndarray, "c *s"],
     *,
-    patch_size: Sequence[int],
+    patch_size: int | Sequence[int],
     overlap: float = 0.5,
     batch_size: int = 4,
     mirror_axes: Sequence[int] = (),
