@@ -1,0 +1,9 @@
+"""Own images, own network: train on a folder, predict with the very preparation of the training."""
+
+from tubekit.own.model import Model, load
+from tubekit.own.prediction import predict
+from tubekit.own.preparation import Preparation
+from tubekit.own.settings import Settings
+from tubekit.own.train import train
+
+__all__ = ["Model", "Preparation", "Settings", "load", "predict", "train"]
