@@ -4,6 +4,6 @@ from tubekit.own.model import Model, load
 from tubekit.own.prediction import predict
 from tubekit.own.preparation import Preparation
 from tubekit.own.settings import Settings
-from tubekit.own.train import train
+from tubekit.own.training import train
 
 __all__ = ["Model", "Preparation", "Settings", "load", "predict", "train"]

@@ -59,7 +59,7 @@ def train_command(
     Interrupted, it goes on where it was when called again with the same arguments.
     """
     from tubekit.own.settings import Settings
-    from tubekit.own.train import train
+    from tubekit.own.training import train
 
     sides = _numbers("patch", patch, int)
     settings = Settings(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -82,19 +83,30 @@ def read_values(
     return array.astype(np.uint8)
 
 
-def survey(entries: Sequence[Entry]) -> tuple[tuple[int, ...], list[tuple[int, ...]], Spacing]:
+class Survey(NamedTuple):
+    """What the files of a folder are like.
+
+    Attributes:
+        values: of the labels, ascending: class k is stored as ``values[k]``, background first.
+        shapes: (c *s) of every image, of one kind.
+        spacings: of every image; ``None`` where a file states none.
+    """
+
+    values: tuple[int, ...]
+    shapes: list[tuple[int, ...]]
+    spacings: list[Spacing | None]
+
+
+def survey(entries: Sequence[Entry]) -> Survey:
     """Look at every file before anything is done with them.
 
-    Returns:
-        The values that stand for classes, ascending, background first; the shape (c *s) of every
-        image; and the finest voxel size of all, per axis.
     Raises:
         ReadError: a file that cannot be used; images of different kinds.
         ValueError: a single class, or values that are none.
     """
     values: set[int] = set()
     shapes: list[tuple[int, ...]] = []
-    sides: list[Spacing] = []
+    spacings: list[Spacing | None] = []
     for entry in entries:
         image, spacing = read(entry.image)
         shapes.append(image.shape)
@@ -105,7 +117,7 @@ def survey(entries: Sequence[Entry]) -> tuple[tuple[int, ...], list[tuple[int, .
                 f"{entries[0].image.name}, got {image.ndim - 1} and {image.shape[0]}; convert the "
                 "image, or train one model for each kind"
             )
-        sides.append(spacing or (1.0,) * (image.ndim - 1))
+        spacings.append(spacing)
         values |= set(np.unique(read_values(entry.label, image, spacing)).tolist())
     if len(values) < 2:
         raise ValueError(
@@ -117,8 +129,7 @@ def survey(entries: Sequence[Entry]) -> tuple[tuple[int, ...], list[tuple[int, .
             f"expected at most {_MOST_VALUES} different label values, got {len(values)}; a label "
             "holds one number a class: check that it is no grey picture and was not smoothed"
         )
-    finest = tuple(float(min(axis)) for axis in zip(*sides, strict=True))
-    return tuple(sorted(values)), shapes, finest
+    return Survey(tuple(sorted(values)), shapes, spacings)
 
 
 def read_cases(entries: Iterable[Entry], values: Sequence[int]) -> Iterable[Case]:

@@ -90,7 +90,7 @@ class Model:
                 spacing = _check.millimetres(spacing, self.preparation.dimensions)
             _check.finite("image", array)
         with _check.about(name):
-            self.preparation.check(array, spacing)
+            self.preparation.check(array.shape, spacing)
         return as_case(name, array, spacing)
 
     def of_case(self, case: Case) -> Float32[np.ndarray, "k *s"]:

@@ -56,18 +56,18 @@ class Preparation:
         """Channels that the network sees."""
         return self.channels + (self.vesselness is not None)
 
-    def check(self, image: Float32[np.ndarray, "..."], spacing: Spacing | None) -> None:
+    def check(self, shape: tuple[int, ...], spacing: Spacing | None) -> None:
         """Raise ValueError unless an image can be prepared.
 
         Args:
-            image: as read, channels first.
+            shape: of the image as read, (c *s).
             spacing: as the file states it; ``None`` where it does not.
         """
         kind = "colour image" if self.channels == 3 else "image"
-        if image.ndim != self.dimensions + 1 or image.shape[0] != self.channels:
+        if len(shape) != self.dimensions + 1 or shape[0] != self.channels:
             raise ValueError(
                 f"expected a {self.dimensions}-D {kind} with {self.channels} channel(s), got "
-                f"{image.ndim - 1} axes and {image.shape[0]} channel(s); convert the image, or "
+                f"{len(shape) - 1} axes and {shape[0]} channel(s); convert the image, or "
                 "train a model for such images"
             )
         if self.spacing is not None and spacing is None:

@@ -44,9 +44,11 @@ def prepare(
     Raises:
         ValueError: whatever training would stumble over.
     """
-    values, shapes, finest = survey([*chosen, *held_back])
-    ndim = len(finest)
-    grid = settings.spacing or tuple(side / settings.scale for side in finest)
+    entries = [*chosen, *held_back]
+    values, shapes, spacings = survey(entries)
+    ndim = len(shapes[0]) - 1
+    finest = min(min(spacing or (1.0,)) for spacing in spacings)
+    voxel = min(settings.spacing or (finest / settings.scale,))
     preparation = Preparation(
         dimensions=ndim,
         channels=shapes[0][0],
@@ -54,8 +56,11 @@ def prepare(
         spacing=settings.spacing,
         scale=settings.scale,
         vesselness=settings.vesselness,
-        sigmas_mm=tuple(s * min(grid) for s in SIGMAS) if settings.vesselness else (),
+        sigmas_mm=tuple(s * voxel for s in SIGMAS) if settings.vesselness else (),
     )
+    for entry, shape, spacing in zip(entries, shapes, spacings, strict=True):
+        with _check.about(str(entry.image)):
+            preparation.check(shape, spacing)
     cases = []
     for entry, case in zip(chosen, read_cases(chosen, values), strict=True):
         with _check.about(str(entry.image)):
