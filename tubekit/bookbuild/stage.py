@@ -61,13 +61,25 @@ def with_outputs(fresh: NotebookNode, executed: NotebookNode) -> NotebookNode:
     for cell in fresh.cells:
         if cell.cell_type == "code":
             done = next(outputs)
-            cell.outputs, cell.execution_count = done.outputs, done.execution_count
+            cell.outputs, cell.execution_count = joined(done.outputs), done.execution_count
             _hand_over_alt_text(cell)
         cells.append(cell)
         if "parameters" in cell.metadata.get("tags", []):
             cells.extend(injected)
     fresh.cells = cells
     return fresh
+
+
+def joined(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:
+    """Printed text in one piece: a command's comes in pieces that end anywhere in a line."""
+    whole: list[NotebookNode] = []
+    for output in outputs:
+        last = whole[-1] if whole else None
+        if last and output.output_type == last.output_type == "stream" and output.name == last.name:
+            last.text += output.text
+        else:
+            whole.append(output)
+    return whole
 
 
 def _hand_over_alt_text(cell: NotebookNode) -> None:

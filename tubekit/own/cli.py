@@ -114,8 +114,9 @@ def predict_command(
     if not 0 <= overlap < 1:
         raise ValueError(f"overlap must lie in [0, 1), got {overlap}; 0.5 is usual")
     trained.overlap = overlap
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
+    # A notebook tells programs that it shows colours, but it is no place for a moving bar.
+    quiet = not sys.stderr.isatty()
+    with Progress(console=Console(stderr=True), disable=quiet, transient=True) as bar:
         task = bar.add_task("images", total=None)
         written = predict(
             trained,
@@ -124,7 +125,8 @@ def predict_command(
             probabilities=probabilities,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    typer.echo(f"wrote {written[0]}" if len(written) == 1 else f"wrote {len(written)} to {target}")
+    many = f"{len(written)} label maps to {target}"
+    typer.echo(f"wrote {written[0] if len(written) == 1 else many}")
 
 
 def _numbers(name: str, text: str, kind: Callable[[str], Number]) -> tuple[Number, ...] | None:

@@ -42,7 +42,7 @@ def train(
         settings: ``None`` means the defaults.
         device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
         progress: show a bar.
-        say: gets a line about what is going to happen.
+        say: gets a few lines about what is going to happen.
     Returns:
         The model as ``load(save)`` gives it: with the weights of the best validation.
     Raises:
@@ -119,7 +119,8 @@ def _summary(ready: Ready, chosen: Sequence[Entry], settings: Settings) -> str:
     end = f"{settings.minutes:g} minutes" if settings.minutes else f"{settings.last_step} steps"
     classes = ", ".join(map(str, model.values[1:]))
     return (
-        f"{len(chosen)} images to train on, {len(ready.validation)} to validate on; label values: "
-        f"background {model.values[0]}, classes {classes}; {settings.network} with "
-        f"{settings.loss}, patches of {' x '.join(map(str, model.patch))}, {end}"
+        f"{len(chosen)} images to train on, {len(ready.validation)} to validate on\n"
+        f"label values: background {model.values[0]}, classes {classes}\n"
+        f"{settings.network} with {settings.loss}, patches of "
+        f"{' x '.join(map(str, model.patch))}, {end}"
     )
