@@ -15,7 +15,7 @@ def test_help_lists_every_command_without_importing_torch() -> None:
         "try: cli.main()\nexcept SystemExit: print('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    for name in ("data", "run", "book", "ledger", "predict", "teach", "serve"):
+    for name in ("data", "run", "book", "ledger", "train", "predict", "teach", "serve"):
         assert name in done.stdout
     assert done.stdout.rstrip().endswith("False"), done.stderr
 
@@ -27,7 +27,8 @@ def test_help_lists_every_command_without_importing_torch() -> None:
         (["data", "list", "--help"], "Usage: tubekit data list"),
         (["run", "--help"], "--dry-run"),
         (["ledger", "--help"], "Usage: tubekit ledger"),
-        (["predict", "--help"], "OUTPUT"),
+        (["train", "--help"], "--group-pattern"),
+        (["predict", "--help"], "--probabilities"),
     ],
 )
 def test_commands_from_elsewhere_read_their_own_arguments(

@@ -23,7 +23,7 @@ from tubekit.training import resolve_device
 from tubekit.types import Case, Spacing
 
 FORMAT = 1
-CARD, WEIGHTS = "model.json", "weights.pt"
+CARD, WEIGHTS, UNFINISHED = "model.json", "weights.pt", "unfinished"
 Image = Num[np.ndarray, "..."] | str | Path
 
 
@@ -151,12 +151,17 @@ def load(folder: str | Path, device: str = "auto") -> Model:
         ValueError: no finished model there, a damaged one, or one of another version.
     """
     folder = Path(folder)
+    if (folder / UNFINISHED).is_dir() and not (folder / CARD).is_file():
+        raise ValueError(
+            f"expected a trained model in {folder}, got a training that was interrupted; call the "
+            "same 'tubekit train' again, which goes on where it was"
+        )
     try:
         content = json.loads((folder / CARD).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ValueError(
-            f"expected a trained model in {folder}, got no readable {CARD} ({error}); train it "
-            "with 'tubekit train', or let that command finish"
+            f"expected a trained model in {folder}, got no readable {CARD} ({error}); make one with "
+            "'tubekit train'"
         ) from error
     found = content.get("format") if isinstance(content, dict) else None
     if found != FORMAT:

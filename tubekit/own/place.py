@@ -9,10 +9,10 @@ from typing import Any
 
 from tubekit.data.storage import file_sha256, write_atomic
 from tubekit.own.folder import Entry
-from tubekit.own.model import CARD
+from tubekit.own.model import CARD, UNFINISHED
 from tubekit.own.settings import Settings
 
-UNFINISHED, TASK = "unfinished", "training.json"
+TASK = "training.json"
 
 
 @dataclasses.dataclass(frozen=True)

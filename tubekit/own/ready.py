@@ -108,7 +108,7 @@ def _patch(
         ):
             raise ValueError(
                 f"patch must have {ndim} sizes, multiples of {divisor} and at least twice that for "
-                f"this network, got {patch}; choose e.g. {tuple(8 * d for d in divisor)}"
+                f"this network, got {patch}; choose e.g. {tuple(12 * d for d in divisor)}"
             )
         return patch
     largest = [max(axis) for axis in zip(*shapes, strict=True)]

@@ -59,6 +59,8 @@ def train(
     ready = prepare(chosen, held_back, settings, device)
     model = ready.model
     say(_summary(ready, chosen, settings))
+    if place.checkpoint.is_file():
+        say(f"{save} was interrupted; training goes on after its last checkpoint")
     place.begin()
     timed = settings.minutes is not None
     every = STEPS_BETWEEN if timed else max(1, settings.last_step // PARTS)
