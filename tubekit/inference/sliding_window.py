@@ -1,6 +1,5 @@
 """Overlapping windows with Gaussian weights, so that an image of any size fits any network."""
 
-import numbers
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, combinations
@@ -52,16 +51,18 @@ def predict_probs(
     """
     _check.dimensions("image", image, (3, 4))
     ndim = image.ndim - 1
-    if isinstance(patch_size, numbers.Integral):
-        patch_size = (int(patch_size),) * ndim
+    if isinstance(patch_size, (int, np.integer)):
+        window = (int(patch_size),) * ndim
+    else:
+        window = tuple(patch_size)
     # torch takes no mirrored views, no foreign byte order, and warns of arrays it may not write to.
     image = np.require(image, np.float32, ["C_CONTIGUOUS", "WRITEABLE"])
     _check.finite("image", image)
     _check.option("precision", precision, ("32-true", "bf16-mixed"))
-    if len(patch_size) != ndim or min(patch_size) < 1:
+    if len(window) != ndim or min(window) < 1:
         raise ValueError(
             f"patch_size needs one positive size for each of the {ndim} axes of the image, got "
-            f"{tuple(patch_size)}; drop the channel axis"
+            f"{window}; drop the channel axis"
         )
     if not 0 <= overlap < 1 or batch_size < 1:
         raise ValueError(
@@ -88,7 +89,7 @@ def predict_probs(
         with torch.autocast(home.type, torch.bfloat16, enabled=precision == "bf16-mixed"):
             logits = sliding_window_inference(
                 torch.from_numpy(image)[None],
-                tuple(patch_size),
+                window,
                 batch_size,
                 mean_logits,
                 overlap=overlap,

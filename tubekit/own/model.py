@@ -160,8 +160,8 @@ def load(folder: str | Path, device: str = "auto") -> Model:
         content = json.loads((folder / CARD).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ValueError(
-            f"expected a trained model in {folder}, got no readable {CARD} ({error}); make one with "
-            "'tubekit train'"
+            f"expected a trained model in {folder}, got no readable {CARD} ({error}); make one "
+            "with 'tubekit train'"
         ) from error
     found = content.get("format") if isinstance(content, dict) else None
     if found != FORMAT:

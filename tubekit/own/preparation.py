@@ -49,7 +49,10 @@ class Preparation:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Preparation":
         """Inverse of ``dataclasses.asdict``, also after a way through JSON."""
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        made: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
+        }
+        return cls(**made)
 
     @property
     def inputs(self) -> int:

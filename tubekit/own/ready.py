@@ -9,7 +9,6 @@ from torch import nn
 
 from tubekit import _check
 from tubekit.data import PatchSampler
-from tubekit.networks.blocks import check_image
 from tubekit.own.choices import LOSSES
 from tubekit.own.folder import Entry
 from tubekit.own.images import read_cases, survey
@@ -84,13 +83,9 @@ def prepare(
         when="case",
         seed=settings.seed,
     )
-    batch = sampler.batch(0)
-    with _check.about(f"patch {patch}"):
-        check_image(
-            batch["image"], channels=preparation.inputs, divisor=network.divisor, weights=network
-        )
+    batch = {name: array.to(device) for name, array in sampler.batch(0).items()}
     with torch.no_grad():  # in eval mode, so that no running mean moves
-        loss_of(loss, network.eval()(batch["image"]), batch)
+        loss_of(loss.to(device), network.to(device).eval()(batch["image"]), batch)
     model = Model(network, preparation, patch, values, device)
     return Ready(model, loss, sampler, list(read_cases(held_back, values)))
 
