@@ -1,16 +1,54 @@
 """tubekit: losses, metrics and networks for thin tubes and small organs.
 
-The library behind the research book. Layers and names: see CONVENTIONS.md.
+The library behind the research book. Layers and names: see CONVENTIONS.md. Importing it imports
+nothing else; ``tubekit.losses`` and the other parts are there when they are asked for.
 """
 
-import importlib
-from typing import Any
+from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+from tubekit._lazy import lazy
+
+if TYPE_CHECKING:
+    from tubekit import (
+        data,
+        evaluation,
+        experiments,
+        geometry,
+        inference,
+        interop,
+        losses,
+        metrics,
+        networks,
+        own,
+        phantoms,
+        plots,
+        training,
+        types,
+    )
+    from tubekit._version import __version__
+    from tubekit.own.model import load
+
+__all__ = [
+    "__version__",
+    "data",
+    "evaluation",
+    "experiments",
+    "geometry",
+    "inference",
+    "interop",
+    "load",
+    "losses",
+    "metrics",
+    "networks",
+    "own",
+    "phantoms",
+    "plots",
+    "training",
+    "types",
+]
+
+__getattr__ = lazy(__name__, __file__)
 
 
-def __getattr__(name: str) -> Any:
-    """``tubekit.load(folder)``: a network that ``tubekit train`` has saved, imported when used."""
-    if name == "load":
-        return importlib.import_module("tubekit.own").load
-    raise AttributeError(f"module 'tubekit' has no attribute {name!r}")
+def __dir__() -> list[str]:
+    return __all__

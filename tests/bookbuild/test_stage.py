@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from tubekit import _folders
 from tubekit.bookbuild.execute import Run
-from tubekit.bookbuild.layout import BuildError, Layout
+from tubekit.bookbuild.layout import BuildError, Layout, checkout
 from tubekit.bookbuild.pages import ledger_page, status
 from tubekit.bookbuild.site import finish
 from tubekit.bookbuild.stage import add_header, digest, sync, with_outputs
@@ -29,6 +30,16 @@ RUN = Run(
     },
     folder="",
 )
+
+
+def test_a_page_built_without_data_says_so_below_its_title(layout: Layout) -> None:
+    absent = {"name": "fundus phantom", "source": "phantom", "in_place_of": "CHASE_DB1"}
+    run = dataclasses.replace(RUN, passport={**RUN.passport, "data": [absent, absent]})
+    for passport, words in ((run, 1), (RUN, 0)):
+        page = new_notebook(cells=[new_markdown_cell("# Title")])
+        add_header(page, passport, layout)
+        assert page.cells[0].source.count("CHASE_DB1") == words
+        assert page.cells[0].source.count("phantom-badge") == words
 
 
 def test_outputs_follow_their_cells_and_prose_is_fresh() -> None:
@@ -136,8 +147,11 @@ def test_finish_prunes_mathjax_and_stores_plotly_once(tmp_path: Path) -> None:
         finish(tmp_path)
 
 
-def test_layout_needs_a_checkout(tmp_path: Path, layout: Layout) -> None:
-    with pytest.raises(BuildError, match="found none; clone the repository"):
-        Layout.of(tmp_path / "elsewhere")
+def test_layout_needs_a_checkout(
+    tmp_path: Path, layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_folders, "_PACKAGE", tmp_path / "site-packages" / "tubekit")
+    with pytest.raises(BuildError, match=r"expected to run from a checkout, .* type: git clone"):
+        checkout()
     with pytest.raises(BuildError, match=r"expected MyST notebooks"):
         dataclasses.replace(layout, notebooks=tmp_path / "elsewhere").notebook_sources()

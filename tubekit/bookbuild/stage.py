@@ -5,13 +5,16 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-import nbformat
-from nbformat import NotebookNode
-
+from tubekit._extras import extra
 from tubekit.bookbuild import api, pages
 from tubekit.bookbuild.config import sphinx_configuration
+from tubekit.bookbuild.entry_picture import entry_picture
 from tubekit.bookbuild.execute import Run, read
 from tubekit.bookbuild.layout import BuildError, Layout
+
+with extra("book", __name__):
+    import nbformat
+    from nbformat import NotebookNode
 
 Files = dict[str, bytes]
 TITLE = re.compile(r"^# .+$", re.M)
@@ -19,7 +22,7 @@ NOT_PAGES = ("results", "_build", "__pycache__")
 
 
 def assemble(layout: Layout, runs: Sequence[Run]) -> Files:
-    """All source files of the site: pages, executed notebooks, generated pages, sources.
+    """All source files of the site: pages, executed notebooks, what is generated, sources.
 
     Notebooks keep the path they have in the repository (``notebooks/NN_name``), so that the
     theme's links to Binder and Colab fit. The library lies under ``_src/tubekit`` for
@@ -45,6 +48,7 @@ def assemble(layout: Layout, runs: Sequence[Run]) -> Files:
                 files[f"_downloads_src/{pair.name}"] = pair.read_bytes()
     for name, text in {**pages.generated(layout, runs), **api.generated(layout)}.items():
         files[name] = text.encode()
+    files["_static/entry.png"] = entry_picture()
     files["conf.py"] = sphinx_configuration(layout).encode()
     return files
 
@@ -105,8 +109,20 @@ def add_header(notebook: NotebookNode, run: Run, layout: Layout) -> None:
         f"{run.peak_memory_mb / 1000:.1f} GB of memory ({{ref}}`status <status>`). "
         f"Download: {downloads}. {launch_links(run.notebook, layout)}"
     )
-    box = f"\n\n```{{div}} run-line\n{line}\n```\n"
+    box = f"\n\n```{{div}} run-line\n{line}\n```\n{phantom_note(run)}"
     titled.source = TITLE.sub(lambda found: found[0] + box, titled.source, count=1)
+
+
+def phantom_note(run: Run) -> str:
+    """What the page shows in place of real data that were not there, as a box; else nothing."""
+    absent = dict.fromkeys(filter(None, (d.get("in_place_of") for d in run.passport["data"])))
+    if not absent:
+        return ""
+    return (
+        "\n```{div} phantom-badge\n**Phantoms.** This page was built without the files of "
+        f"{', '.join(absent)}. Synthetic images stand in for them; numbers and pictures that say "
+        "otherwise in the text are those of the real data.\n```\n"
+    )
 
 
 def launch_links(notebook: str, layout: Layout) -> str:

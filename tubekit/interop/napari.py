@@ -15,13 +15,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import UInt8
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from scipy.spatial.transform import Rotation
 
+from tubekit._extras import extra
 from tubekit.interop.layers import Layer, middle_and_extent
 from tubekit.plots import still_figure, tree_mesh
 from tubekit.plots.style import display_range
+
+with extra("plots", __name__):
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
 
 __all__ = ["Layer", "Still", "open_viewer", "screenshot"]
 

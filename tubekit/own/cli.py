@@ -7,6 +7,8 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from tubekit._extras import extra
+
 Device = Annotated[str, typer.Option(help="cpu, cuda or auto")]
 Number = TypeVar("Number", int, float)
 
@@ -59,7 +61,9 @@ def train_command(
     Interrupted, it goes on where it was when called again with the same arguments.
     """
     from tubekit.own.settings import Settings
-    from tubekit.own.training import train
+
+    with extra("train", "tubekit train"):
+        from tubekit.own.training import train
 
     sides = _numbers("patch", patch, int)
     settings = Settings(
@@ -107,8 +111,9 @@ def predict_command(
     from rich.console import Console
     from rich.progress import Progress
 
-    from tubekit.own.model import load
-    from tubekit.own.prediction import predict
+    with extra("train", "tubekit predict"):
+        from tubekit.own.model import load
+        from tubekit.own.prediction import predict
 
     trained = load(model, device)
     if not 0 <= overlap < 1:
