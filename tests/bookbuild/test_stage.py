@@ -47,13 +47,14 @@ def test_a_page_built_without_data_says_so_below_its_title(layout: Layout) -> No
 
 def test_outputs_follow_their_cells_and_prose_is_fresh() -> None:
     parameters = {"tags": ["parameters"]}
-    out = new_output("stream", name="stdout", text="printed")
+    said = (("stdout", "prin"), ("stdout", "ted\n"), ("stderr", "bad"), ("stdout", "more"))
+    outputs = [new_output("stream", name=name, text=text) for name, text in said]
     executed = new_notebook(
         cells=[
             new_markdown_cell("old prose"),
             new_code_cell("profile = 'smoke'", metadata=parameters),
             new_code_cell("profile = 'laptop'", metadata={"tags": ["injected-parameters"]}),
-            new_code_cell("print()", outputs=[out], execution_count=3),
+            new_code_cell("print()", outputs=outputs, execution_count=3),
         ]
     )
     fresh = new_notebook(
@@ -72,7 +73,8 @@ def test_outputs_follow_their_cells_and_prose_is_fresh() -> None:
         "profile = 'laptop'",
         "print()",
     ]
-    assert merged[-1].outputs[0].text == "printed"
+    found = [(out.name, out.text) for out in merged[-1].outputs]
+    assert found == [("stdout", "printed\n"), ("stderr", "bad"), ("stdout", "more")]
 
 
 def test_a_badge_stands_above_the_figure_and_not_in_it() -> None:
