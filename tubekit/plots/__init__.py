@@ -4,13 +4,22 @@ from tubekit.plots.curves import bars, paired_strips, training_curves
 from tubekit.plots.figures import png_bytes, show
 from tubekit.plots.html import Html
 from tubekit.plots.mesh3d import Surface, tree_mesh
-from tubekit.plots.overlays import class_map, overlay, show_images, skeleton_overlay
+from tubekit.plots.overlays import class_map, outline, overlay, show_images, skeleton_overlay
 from tubekit.plots.rotatable import rotatable
 from tubekit.plots.still import camera_axes, still_figure
-from tubekit.plots.style import CLASS_COLOURS, OKABE_ITO, SERIES, book_style, class_colours, panels
+from tubekit.plots.style import (
+    BOOK_STYLE,
+    CLASS_COLOURS,
+    OKABE_ITO,
+    SERIES,
+    book_style,
+    class_colours,
+    panels,
+)
 from tubekit.plots.tables import table_html
 
 __all__ = [
+    "BOOK_STYLE",
     "CLASS_COLOURS",
     "OKABE_ITO",
     "SERIES",
@@ -21,6 +30,7 @@ __all__ = [
     "camera_axes",
     "class_colours",
     "class_map",
+    "outline",
     "overlay",
     "paired_strips",
     "panels",

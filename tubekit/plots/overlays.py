@@ -8,16 +8,20 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
+from matplotlib.patheffects import withStroke
 
 from tubekit import _check
 from tubekit.plots.style import OKABE_ITO, book_style, class_colours, display_range, panels
 
 # Found, invented, missed: word, colour, and a hatch for enlarged panels, where it can be seen.
+# The colours are light and lie on a dark grey picture, whatever the colours of the photograph.
 OUTCOMES = (
     ("found (true positive)", OKABE_ITO["sky blue"], ""),
-    ("invented (false positive)", OKABE_ITO["yellow"], "..."),
-    ("missed (false negative)", OKABE_ITO["vermilion"], "///"),
+    ("invented (false positive)", "#FFF200", "..."),
+    ("missed (false negative)", "#FF9090", "///"),
 )
+MUTED = 0.33
+"""Brightest grey under outcomes: each of their colours has three times its luminance (WCAG)."""
 Box = tuple[int, int, int, int]
 """Rows and columns (y0, y1, x0, x1), half open."""
 
@@ -26,7 +30,7 @@ def show_images(
     images: Sequence[Shaped[np.ndarray, "..."]],
     titles: Sequence[str] | None = None,
     *,
-    columns: int = 3,
+    columns: int = 2,
 ) -> Figure:
     """Images side by side.
 
@@ -61,7 +65,7 @@ def overlay(
     zoom: Box | None = None,
     columns: int = 2,
 ) -> Figure:
-    """What predictions find, invent and miss, over the image.
+    """What predictions find, invent and miss, over the image in dark greys.
 
     Args:
         image: (y x), (1 y x) or (3 y x).
@@ -94,7 +98,7 @@ def overlay(
                 inset = axes[at + columns]
                 _draw_outcomes(inset, image, target, prediction, hatched=True)
                 inset.set(xlim=(x0 - 0.5, x1 - 0.5), ylim=(y1 - 0.5, y0 - 0.5))
-                inset.set_title(f"{title}, enlarged")
+                inset.set_title("enlarged")
         for ax in axes:
             ax.set_axis_off()
         handles = [
@@ -105,25 +109,17 @@ def overlay(
     return figure
 
 
-def class_map(
-    label: Integer[np.ndarray, "y x"],
-    names: Sequence[str],
-    *,
-    image: Shaped[np.ndarray, "..."] | None = None,
-) -> Figure:
+def class_map(label: Integer[np.ndarray, "y x"], names: Sequence[str]) -> Figure:
     """A label map with one colour per class and a legend of the classes that occur.
 
     Args:
         label: classes 0 (background) to ``len(names)``; project a volume first, e.g. ``.max(0)``.
         names: names of the classes from 1.
-        image: drawn underneath; ``None`` leaves white.
     """
     _check.integer_classes("label", label, len(names) + 1)
     colours = class_colours(len(names))
     with book_style():
         figure, (ax,) = panels(1, 1, height=5.4)
-        if image is not None:
-            _draw(ax, image)
         _paint(ax, label, colours)
         ax.set_axis_off()
         handles = [
@@ -155,6 +151,12 @@ def skeleton_overlay(
     return figure
 
 
+def outline(ax: Axes, mask: Bool[np.ndarray, "y x"]) -> None:
+    """Draw the border of a mask in white on black, which is seen on every picture."""
+    lines = ax.contour(mask, [0.5], colors="white", linewidths=1.0)
+    lines.set_path_effects([withStroke(linewidth=2.6, foreground="black")])
+
+
 def outcome_map(
     target: Bool[np.ndarray, "y x"], prediction: Bool[np.ndarray, "y x"]
 ) -> Integer[np.ndarray, "y x"]:
@@ -165,7 +167,7 @@ def outcome_map(
 def _draw_outcomes(
     ax: Axes, image: np.ndarray, target: np.ndarray, prediction: np.ndarray, hatched: bool = False
 ) -> None:
-    _draw(ax, image)
+    _draw(ax, image, muted=True)
     outcome = outcome_map(target, prediction)
     _paint(ax, outcome, [to_rgb(colour) for _, colour, _ in OUTCOMES])
     for i, (_, _, hatch) in enumerate(OUTCOMES):
@@ -179,10 +181,12 @@ def _paint(ax: Axes, label: np.ndarray, colours: Sequence[tuple[float, float, fl
     ax.imshow(table[label], interpolation="nearest")
 
 
-def _draw(ax: Axes, image: np.ndarray) -> None:
+def _draw(ax: Axes, image: np.ndarray, muted: bool = False) -> None:
     plane = _plane(image)
+    if muted and plane.ndim == 3:
+        plane = plane @ np.array([0.299, 0.587, 0.114])  # brightness as the eye sees it
     low, high = display_range(plane)
-    scaled = np.clip((plane - low) / (high - low), 0, 1)
+    scaled = np.clip((plane - low) / (high - low), 0, 1) * (MUTED if muted else 1.0)
     ax.imshow(scaled, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
 
 
