@@ -31,6 +31,16 @@ RUN = Run(
 )
 
 
+def test_a_page_built_without_data_says_so_below_its_title(layout: Layout) -> None:
+    absent = {"name": "fundus phantom", "source": "phantom", "in_place_of": "CHASE_DB1"}
+    run = dataclasses.replace(RUN, passport={**RUN.passport, "data": [absent, absent]})
+    for passport, words in ((run, 1), (RUN, 0)):
+        page = new_notebook(cells=[new_markdown_cell("# Title")])
+        add_header(page, passport, layout)
+        assert page.cells[0].source.count("CHASE_DB1") == words
+        assert page.cells[0].source.count("phantom-badge") == words
+
+
 def test_outputs_follow_their_cells_and_prose_is_fresh() -> None:
     parameters = {"tags": ["parameters"]}
     out = new_output("stream", name="stdout", text="printed")

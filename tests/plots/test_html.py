@@ -31,7 +31,7 @@ def test_table_is_accessible():
 def test_table_keeps_whole_numbers_whole():
     frame = pd.DataFrame({"n": [3, 4], "x": [0.5, np.nan]})
     cells = re.findall("<td>(.*?)</td>", plots.table_html(frame, caption="c").text)
-    assert cells == ["3", "0.5", "4", "–"]
+    assert cells == ["3", "0.500", "4", "–"]
 
 
 def test_tables_refuse_missing_captions_and_columns():

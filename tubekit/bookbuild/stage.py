@@ -93,8 +93,20 @@ def add_header(notebook: NotebookNode, run: Run, layout: Layout) -> None:
         f"{run.peak_memory_mb / 1000:.1f} GB of memory ({{ref}}`status <status>`). "
         f"Download: {downloads}. {launch_links(run.notebook, layout)}"
     )
-    box = f"\n\n```{{div}} run-line\n{line}\n```\n"
+    box = f"\n\n```{{div}} run-line\n{line}\n```\n{phantom_note(run)}"
     titled.source = TITLE.sub(lambda found: found[0] + box, titled.source, count=1)
+
+
+def phantom_note(run: Run) -> str:
+    """What the page shows in place of real data that were not there, as a box; else nothing."""
+    absent = dict.fromkeys(filter(None, (d.get("in_place_of") for d in run.passport["data"])))
+    if not absent:
+        return ""
+    return (
+        "\n```{div} phantom-badge\n**Phantoms.** This page was built without the files of "
+        f"{', '.join(absent)}. Synthetic images stand in for them; numbers and pictures that say "
+        "otherwise in the text are those of the real data.\n```\n"
+    )
 
 
 def launch_links(notebook: str, layout: Layout) -> str:

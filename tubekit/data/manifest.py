@@ -101,6 +101,11 @@ class Manifest(Strict):
         return self
 
     @property
+    def short_title(self) -> str:
+        """The title's first words, e.g. ``CHASE_DB1``."""
+        return re.split("[:,]", self.title)[0]
+
+    @property
     def groups(self) -> dict[str, str]:
         """Case id to patient (or acquisition)."""
         return {case.id: case.group for case in self.cases}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Float32, Integer
 from monai.losses.cldice import SoftclDiceLoss
 from monai.metrics.hausdorff_distance import compute_hausdorff_distance
 from scipy import ndimage
@@ -15,7 +15,7 @@ from skimage import measure, morphology
 from skimage.metrics import hausdorff_distance
 
 from tubekit import geometry, metrics
-from tubekit.types import Spacing
+from tubekit.types import Case, Spacing
 
 Mask = Bool[np.ndarray, "*s"]
 Pairs = Mapping[str, tuple[Mask, Mask, Spacing]]
@@ -49,6 +49,15 @@ def two_mistakes(mask: Mask, max_radius: float) -> tuple[Mask, Mask]:
     peeled = mask.copy()
     peeled.ravel()[rim[outermost_first[:count]]] = False
     return without_thin, peeled
+
+
+def fullest_slice(case: Case) -> tuple[Float32[np.ndarray, "c y x"], Integer[np.ndarray, "y x"]]:
+    """Image and label of the slice with most foreground; a flat case has one."""
+    if case.label is None:
+        raise ValueError(f"case {case.id}: expected a label, got none; choose another case")
+    label = case.label.reshape(-1, *case.label.shape[-2:])
+    z = int((label > 0).sum((1, 2)).argmax())
+    return case.image.reshape(len(case.image), *label.shape)[:, z], label[z]
 
 
 def densest_window(mask: Mask, side: int) -> tuple[slice, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from html import escape
 
+import numpy as np
 import pandas as pd
 
 from tubekit.plots.html import Html
@@ -15,13 +16,16 @@ VERDICT_ICONS: Mapping[str, str] = {
 }
 
 
-def table_html(frame: pd.DataFrame, *, caption: str, verdict: str | None = None) -> Html:
+def table_html(
+    frame: pd.DataFrame, *, caption: str, verdict: str | None = None, digits: int = 3
+) -> Html:
     """A table with caption, row and column headings, in a box that scrolls sideways.
 
     Args:
-        frame: cells as they shall be printed; the index becomes the row headings.
+        frame: text, whole numbers and fractions; the index becomes the row headings.
         caption: what the table shows; also its name for screen readers.
         verdict: column of verdict words, which get a sign before the word.
+        digits: of fractions after the point.
     Raises:
         ValueError: an empty caption, or a ``verdict`` column that is not there.
     """
@@ -32,16 +36,18 @@ def table_html(frame: pd.DataFrame, *, caption: str, verdict: str | None = None)
             f"verdict must name a column of {[str(c) for c in frame.columns]}, got {verdict!r}"
             "; choose one"
         )
-    head = [str(frame.index.name or ""), *map(str, frame.columns)]
+    names = [str(name) for name in frame.index.names if name]
+    head = [", ".join(names), *map(str, frame.columns)]
     heading = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
     body = []
     # Row tuples keep the type of each column; rows as series would turn whole numbers into floats.
     for name, row in zip(frame.index, frame.itertuples(index=False, name=None), strict=True):
+        texts = [_text(value, digits) for value in row]
         cells = "".join(
-            f"<td>{_verdict(str(value)) if column == verdict else escape(_text(value))}</td>"
-            for column, value in zip(frame.columns, row, strict=True)
+            f"<td>{_verdict(text) if column == verdict else escape(text)}</td>"
+            for column, text in zip(frame.columns, texts, strict=True)
         )
-        body.append(f'<tr><th scope="row">{escape(str(name))}</th>{cells}</tr>')
+        body.append(f'<tr><th scope="row">{escape(_heading(name))}</th>{cells}</tr>')
     text = escape(caption)
     return Html(
         f'<div class="wide-table" role="region" tabindex="0" aria-label="{text}" '
@@ -51,8 +57,16 @@ def table_html(frame: pd.DataFrame, *, caption: str, verdict: str | None = None)
     )
 
 
-def _text(value: object) -> str:
-    return "–" if value is None or (isinstance(value, float) and value != value) else str(value)
+def _heading(name: object) -> str:
+    return ", ".join(map(str, name)) if isinstance(name, tuple) else str(name)
+
+
+def _text(value: object, digits: int) -> str:
+    if value is None or value != value:
+        return "–"
+    if isinstance(value, float | np.floating):
+        return f"{value:.{digits}f}"
+    return str(value)
 
 
 def _verdict(word: str) -> str:
