@@ -20,8 +20,8 @@ OUTCOMES = (
     ("invented (false positive)", "#FFF200", "..."),
     ("missed (false negative)", "#FF9090", "///"),
 )
-MUTED = 0.33
-"""Brightest grey under outcomes: each of their colours has three times its luminance (WCAG)."""
+MUTED = 0.32
+"""Brightest grey under outcomes: each of their colours has a contrast of 3 to it (WCAG)."""
 Window = tuple[slice, slice]
 """Rows and columns, e.g. ``np.s_[10:30, 20:50]``."""
 
@@ -48,13 +48,11 @@ def show_images(
         )
     columns = min(columns, len(images))
     with book_style():
-        figure, axes = panels(-(-len(images) // columns), columns)
+        figure, axes = panels(-(-len(images) // columns), columns, aspect=_aspect(images[0]))
         for ax, image in zip(axes, images, strict=False):
             _draw(ax, image)
         for ax, title in zip(axes, titles or (), strict=False):
             ax.set_title(title)
-        for ax in axes:
-            ax.set_axis_off()
     return figure
 
 
@@ -86,7 +84,8 @@ def overlay(
     columns = max(min(columns, len(masks)), 1)
     rows = -(-len(masks) // columns)
     with book_style():
-        figure, axes = panels(rows * (1 if zoom is None else 2), columns)
+        aspect = max(_aspect(image), 0 if zoom is None else _aspect(image[..., *zoom]))
+        figure, axes = panels(rows * (1 if zoom is None else 2), columns, aspect=aspect)
         for i, (title, (target, prediction)) in enumerate(masks.items()):
             at = i // columns * columns * (1 if zoom is None else 2) + i % columns
             _draw_outcomes(axes[at], image, target, prediction)
@@ -94,18 +93,19 @@ def overlay(
             if zoom is not None:
                 (y0, y1, _), (x0, x1, _) = (s.indices(n) for s, n in zip(zoom, grid, strict=True))
                 axes[at].add_patch(
-                    Rectangle((x0 - 0.5, y0 - 0.5), x1 - x0, y1 - y0, fill=False, ec="white", lw=2)
+                    Rectangle(
+                        (x0 - 0.5, y0 - 0.5), x1 - x0, y1 - y0, fill=False, ec="white", lw=1.5
+                    )
                 )
                 inset = axes[at + columns]
                 _draw_outcomes(inset, image, target, prediction, hatched=True)
                 inset.set(xlim=(x0 - 0.5, x1 - 0.5), ylim=(y1 - 0.5, y0 - 0.5))
                 inset.set_title("enlarged")
-        for ax in axes:
-            ax.set_axis_off()
         handles = [
             Patch(facecolor=colour, edgecolor="black", hatch=hatch if zoom else "", label=word)
             for word, colour, hatch in OUTCOMES
         ]
+        figure.set_figheight(figure.get_figheight() + 0.8)
         figure.legend(handles=handles, loc="outside lower center", ncols=1)
     return figure
 
@@ -120,7 +120,7 @@ def class_map(label: Integer[np.ndarray, "y x"], names: Sequence[str]) -> Figure
     _check.integer_classes("label", label, len(names) + 1)
     colours = class_colours(len(names))
     with book_style():
-        figure, (ax,) = panels(1, 1, height=5.4)
+        figure, (ax,) = panels(1, 1, height=4.0)
         _paint(ax, label, colours)
         ax.set_axis_off()
         handles = [
@@ -141,14 +141,12 @@ def skeleton_overlay(
     """Skeletons in colour over the grey mask they were taken from, one panel each."""
     columns = max(min(columns, len(skeletons)), 1)
     with book_style():
-        figure, axes = panels(-(-len(skeletons) // columns), columns)
+        figure, axes = panels(-(-len(skeletons) // columns), columns, aspect=_aspect(mask))
         for ax, (title, skeleton) in zip(axes, skeletons.items(), strict=False):
             _check.same_shape(mask=mask, skeleton=skeleton)
             ax.imshow(mask, cmap="Greys", vmin=0, vmax=3, interpolation="nearest")
             _paint(ax, skeleton.astype(int), [to_rgb(OKABE_ITO["vermilion"])])
             ax.set_title(title)
-        for ax in axes:
-            ax.set_axis_off()
     return figure
 
 
@@ -202,6 +200,10 @@ def _plane(image: Shaped[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
             "take a slice or a projection of a volume first"
         )
     return image
+
+
+def _aspect(image: np.ndarray) -> float:
+    return image.shape[-2] / image.shape[-1]
 
 
 def _check_window(window: Window, grid: tuple[int, ...]) -> None:
