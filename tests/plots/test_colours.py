@@ -9,6 +9,7 @@ from matplotlib.colors import to_rgb
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from tubekit import plots
+from tubekit.plots.figures import DPI
 from tubekit.plots.overlays import OUTCOMES
 from tubekit.plots.style import SERIES, class_colours
 
@@ -99,6 +100,7 @@ def test_outcomes_stand_out_from_any_picture(image, vision):
 @pytest.mark.parametrize("grey", [0.0, 0.5, 0.7, 1.0])
 def test_outlines_are_seen_on_every_grey(grey):
     figure, (ax,) = plots.panels(1, 1)
+    figure.set_dpi(DPI)
     mask = np.zeros((32, 32), dtype=bool)
     mask[8:24, 8:24] = True
     ax.imshow(np.full((32, 32), grey), cmap="gray", vmin=0, vmax=1)

@@ -157,11 +157,14 @@ def test_show_wants_alternative_text(displayed):
     assert displayed == []
 
 
-@pytest.mark.parametrize(("width", "points", "shown"), [(5.2, 12, 1), (5.2, 11, 0), (9, 12, 0)])
-def test_show_refuses_type_that_nobody_reads_on_a_phone(displayed, width, points, shown):
+@pytest.mark.parametrize(
+    ("width", "points", "title", "shown"),
+    [(5.2, 12, "one", 1), (5.2, 11, "one", 0), (9, 12, "one", 0), (5.2, 12, "$10^{-1}$", 0)],
+)
+def test_show_refuses_type_that_nobody_reads_on_a_phone(displayed, width, points, title, shown):
     with plots.book_style():
         figure, ax = plt.subplots(figsize=(width, 3))
-        ax.set_title("A title", fontsize=points)
+        ax.set_title(title, fontsize=points)
         with nullcontext() if shown else pytest.raises(ValueError, match="at least 11 pixels"):
             plots.show(figure, alt="An empty frame.")
     assert len(displayed) == shown

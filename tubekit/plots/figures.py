@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 import struct
 
 from matplotlib import pyplot as plt
@@ -13,6 +14,7 @@ PHONE_PIXELS = 366
 """Width that a figure gets on a phone whose page is 390 pixels wide."""
 SMALLEST_PIXELS = 11.0
 """Height of the smallest type that is still read there without zooming."""
+_RAISED = re.compile(r"\$.*[\^_].*\$")  # an exponent or index, which matplotlib sets smaller
 
 
 def show(figure: Figure, alt: str) -> None:
@@ -63,7 +65,8 @@ def smallest_type(figure: Figure, picture: bytes) -> tuple[float, str]:
     """
     (width,) = struct.unpack(">I", picture[16:20])  # of the header of a PNG
     texts = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip()]
-    sizes = [(t.get_fontsize() / 72 * DPI * PHONE_PIXELS / width, t.get_text()) for t in texts]
+    points = [(t.get_fontsize() * (0.7 if _RAISED.search(t.get_text()) else 1), t) for t in texts]
+    sizes = [(size / 72 * DPI * PHONE_PIXELS / width, t.get_text()) for size, t in points]
     return min(sizes, default=(float("inf"), ""))
 
 

@@ -151,9 +151,9 @@ def skeleton_overlay(
 
 
 def outline(ax: Axes, mask: Bool[np.ndarray, "y x"]) -> None:
-    """Draw the border of a mask in white on black, which is seen on every picture."""
-    lines = ax.contour(mask, [0.5], colors="white", linewidths=1.0)
-    lines.set_path_effects([withStroke(linewidth=2.6, foreground="black")])
+    """Draw the border of a mask in yellow on black, which is seen on every picture."""
+    lines = ax.contour(mask, [0.5], colors=OUTCOMES[1][1], linewidths=0.9)
+    lines.set_path_effects([withStroke(linewidth=2.0, foreground="black")])
 
 
 def outcome_map(
