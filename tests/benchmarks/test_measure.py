@@ -9,8 +9,7 @@ import pytest
 
 from tubekit.benchmarks import measure as measuring
 from tubekit.benchmarks import run as runner
-from tubekit.benchmarks.cli import describe
-from tubekit.benchmarks.measure import Row, measure, peak_memory
+from tubekit.benchmarks.measure import Row, describe, measure, peak_memory
 from tubekit.bookbuild import benchmarks_page
 
 CLOCK = [0.0]  # moves only when a side of a row says how long it took

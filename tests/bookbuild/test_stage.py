@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from tubekit import _folders
 from tubekit.bookbuild.execute import Run
-from tubekit.bookbuild.layout import BuildError, Layout
+from tubekit.bookbuild.layout import BuildError, Layout, checkout
 from tubekit.bookbuild.pages import ledger_page, status
 from tubekit.bookbuild.site import finish
 from tubekit.bookbuild.stage import add_header, digest, sync, with_outputs
@@ -143,8 +144,11 @@ def test_finish_prunes_mathjax_and_makes_the_entry_a_page(tmp_path: Path) -> Non
         finish(tmp_path)
 
 
-def test_layout_needs_a_checkout(tmp_path: Path, layout: Layout) -> None:
-    with pytest.raises(BuildError, match="found none; clone the repository"):
-        Layout.of(tmp_path / "elsewhere")
+def test_layout_needs_a_checkout(
+    tmp_path: Path, layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_folders, "_PACKAGE", tmp_path / "site-packages" / "tubekit")
+    with pytest.raises(BuildError, match=r"expected to run from a checkout, .* type: git clone"):
+        checkout()
     with pytest.raises(BuildError, match=r"expected MyST notebooks"):
         dataclasses.replace(layout, notebooks=tmp_path / "elsewhere").notebook_sources()

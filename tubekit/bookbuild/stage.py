@@ -5,13 +5,15 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-import nbformat
-from nbformat import NotebookNode
-
+from tubekit._extras import extra
 from tubekit.bookbuild import api, pages
 from tubekit.bookbuild.config import sphinx_configuration
 from tubekit.bookbuild.execute import Run, read
 from tubekit.bookbuild.layout import BuildError, Layout
+
+with extra("book", __name__):
+    import nbformat
+    from nbformat import NotebookNode
 
 Files = dict[str, bytes]
 TITLE = re.compile(r"^# .+$", re.M)

@@ -4,13 +4,13 @@ import hashlib
 import logging
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pooch
-import requests
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
-
+from tubekit._extras import extra
 from tubekit.data.storage import cache_root
+
+if TYPE_CHECKING:
+    import requests
 
 # Waiting time before the second attempt; it doubles after each.
 PAUSE_S = 0.5
@@ -48,7 +48,11 @@ def download(url: str, *, bar: bool = False) -> Path:
     Raises:
         DownloadError: the last attempt failed; the message names address, cause and remedy.
         OSError: the part cannot be written, for instance on a full disk; it is removed.
+        MissingExtra: the packages of ``[data]`` are not installed.
     """
+    with extra("data", "a download"):
+        import pooch  # noqa: F401  # asked for here, before a file is begun
+        import requests
     part = part_path(url)
     part.parent.mkdir(parents=True, exist_ok=True)
     cause: Exception | None = None
@@ -89,19 +93,23 @@ def download(url: str, *, bar: bool = False) -> Path:
     ) from cause
 
 
-def _never_connected(error: requests.ConnectionError) -> bool:
+def _never_connected(error: "requests.ConnectionError") -> bool:
+    from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+
     reason = getattr(error.args[0], "reason", None) if error.args else None
     return isinstance(reason, NewConnectionError | ConnectTimeoutError | NameResolutionError)
 
 
 def _transfer(url: str, part: Path, bar: bool) -> None:
+    import pooch
+
     have = part.stat().st_size if part.is_file() else 0
     headers = {"Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
     with open(part, "ab") as file:
 
-        def start_over(response: requests.Response, **_: Any) -> None:
+        def start_over(response: "requests.Response", **_: Any) -> None:
             # 200 instead of 206: the server ignores ranges and sends the whole file.
             if response.status_code == 200:
                 file.truncate(0)

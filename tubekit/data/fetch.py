@@ -7,13 +7,12 @@ import dataclasses
 import hashlib
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
-from tqdm import tqdm
-
+from tubekit._extras import extra
 from tubekit.data.convert import CONVERSIONS, content_digest
 from tubekit.data.decode import ReadError
 from tubekit.data.discover import with_cases_on_disk
@@ -74,7 +73,7 @@ def resolve(name: str, case_ids: Sequence[str] | None = None, *, offline: bool =
     unavailable: dict[str, str] = {}
     unreachable: set[str] = set()
     quiet = offline or not sys.stderr.isatty()
-    for case_id in tqdm(wanted, desc=name, unit="case", disable=quiet, leave=False):
+    for case_id in wanted if quiet else _with_bar(wanted, name):
         found: dict[Role, Path] = {}
         try:
             for file in manifest.case_files(case_id):
@@ -224,6 +223,12 @@ def _fetch(url: str, conversion: str, file: File, path: Path) -> None:
         raise IntegrityError(f"{url}: the conversion {conversion!r} failed: {error}") from error
     write_atomic(path, data)
     part.unlink(missing_ok=True)
+
+
+def _with_bar(wanted: Sequence[str], name: str) -> Iterable[str]:
+    with extra("data", __name__):
+        from tqdm import tqdm
+    return tqdm(wanted, desc=name, unit="case", leave=False)
 
 
 def _why(manifest: Manifest, unavailable: Mapping[str, str]) -> str:

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from pydantic import Field, ValidationError, model_validator
 
+from tubekit._folders import shipped
 from tubekit.data.convert import CONVERSIONS
 from tubekit.data.schema import (
     PART,
@@ -149,17 +150,17 @@ class Manifest(Strict):
 
 
 def manifest_folder() -> Path:
-    """``$TUBEKIT_MANIFESTS``, else ``data_manifests/`` beside the package.
+    """``$TUBEKIT_MANIFESTS``, else ``data_manifests/`` of the checkout or of the installation.
 
     Raises:
         FileNotFoundError: neither is a folder.
     """
     chosen = os.environ.get("TUBEKIT_MANIFESTS")
-    folder = Path(chosen) if chosen else Path(__file__).resolve().parents[2] / "data_manifests"
+    folder = Path(chosen) if chosen else shipped("data_manifests")
     if not folder.is_dir():
         raise FileNotFoundError(
-            f"expected a folder of data set manifests, got {folder}, which is none; install the "
-            "repository with 'pip install -e .' or point TUBEKIT_MANIFESTS at data_manifests"
+            f"expected a folder of data set manifests, got {folder}, which is none; point "
+            "TUBEKIT_MANIFESTS at the data_manifests of the repository, or install it anew"
         )
     return folder
 

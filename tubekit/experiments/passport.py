@@ -9,8 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Literal
 
-from IPython.display import display
-
+from tubekit._extras import extra
 from tubekit.data import load_manifest
 from tubekit.experiments.data import first_cases
 from tubekit.experiments.environment import commit, device_name, now, versions
@@ -18,6 +17,9 @@ from tubekit.experiments.record import Source, write_text
 from tubekit.plots import Html
 from tubekit.training import resolve_device
 from tubekit.types import Case
+
+with extra("book", __name__):
+    from IPython.display import display
 
 ENVIRONMENT_VARIABLE = "TUBEKIT_PASSPORT"
 

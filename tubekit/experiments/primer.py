@@ -5,17 +5,20 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from jaxtyping import Bool, Float, Float32, Integer
-from monai.losses.cldice import SoftclDiceLoss
-from monai.metrics.hausdorff_distance import compute_hausdorff_distance
 from scipy import ndimage
-from skimage import measure, morphology
-from skimage.metrics import hausdorff_distance
 
 from tubekit import geometry, metrics
+from tubekit._extras import extra
 from tubekit.types import Case, Spacing
+
+with extra("all", __name__):
+    import pandas as pd
+    from monai.losses.cldice import SoftclDiceLoss
+    from monai.metrics.hausdorff_distance import compute_hausdorff_distance
+    from skimage import measure, morphology
+    from skimage.metrics import hausdorff_distance
 
 Mask = Bool[np.ndarray, "*s"]
 Pairs = Mapping[str, tuple[Mask, Mask, Spacing]]

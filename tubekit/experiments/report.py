@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-import pandas as pd
-
+from tubekit._extras import extra
 from tubekit.experiments.evaluate import MEASURES
 from tubekit.experiments.names import method_label
 from tubekit.experiments.recipe import PROFILES
@@ -11,6 +10,9 @@ from tubekit.experiments.recipes import recipe
 from tubekit.experiments.record import Record
 from tubekit.experiments.tables import ResultTable
 from tubekit.plots import Html, table_html
+
+with extra("evaluate", __name__):
+    import pandas as pd
 
 
 def result_html(

@@ -16,8 +16,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import UInt8
 
+from tubekit._extras import extra
 from tubekit.interop.layers import Layer, middle_and_extent
-from tubekit.interop.stand_in import stand_in
+
+with extra("plots", __name__):
+    from tubekit.interop.stand_in import stand_in
 
 __all__ = ["Layer", "Still", "open_viewer", "screenshot"]
 

@@ -1,22 +1,31 @@
 """Figures of the book: overlays, curves, tables and rotatable surfaces."""
 
-from tubekit.plots.curves import bars, paired_strips, training_curves
-from tubekit.plots.figures import png_bytes, show
-from tubekit.plots.html import Html
-from tubekit.plots.mesh3d import Surface, tree_mesh
-from tubekit.plots.overlays import class_map, outline, overlay, show_images, skeleton_overlay
-from tubekit.plots.rotatable import rotatable
-from tubekit.plots.still import camera_axes, still_figure
-from tubekit.plots.style import (
-    BOOK_STYLE,
-    CLASS_COLOURS,
-    OKABE_ITO,
-    SERIES,
-    book_style,
-    class_colours,
-    panels,
-)
-from tubekit.plots.tables import table_html
+from tubekit._extras import extra
+
+with extra("plots", __name__):
+    from tubekit.plots.curves import bars, paired_strips, training_curves
+    from tubekit.plots.figures import png_bytes, show
+    from tubekit.plots.html import Html
+    from tubekit.plots.mesh3d import Surface, tree_mesh
+    from tubekit.plots.overlays import (
+        class_map,
+        outline,
+        overlay,
+        show_images,
+        skeleton_overlay,
+    )
+    from tubekit.plots.rotatable import rotatable
+    from tubekit.plots.still import camera_axes, still_figure
+    from tubekit.plots.style import (
+        BOOK_STYLE,
+        CLASS_COLOURS,
+        OKABE_ITO,
+        SERIES,
+        book_style,
+        class_colours,
+        panels,
+    )
+    from tubekit.plots.tables import table_html
 
 __all__ = [
     "BOOK_STYLE",
