@@ -219,6 +219,9 @@ def test_a_lost_context_gives_the_still_picture_and_can_be_opened_again(reader):
     reader.open()
     first = reader.shot()
     reader.box("post").uncheck()
+    reader.toggle.click()
+    reader.open()
+    assert part(reader.shot(), 1).sum() == 0  # as it was left
     reader.page.evaluate(
         "document.querySelector('#one canvas').getContext('webgl2')"
         ".getExtension('WEBGL_lose_context').loseContext()"

@@ -65,8 +65,14 @@ def smallest_type(figure: Figure, picture: bytes) -> tuple[float, str]:
     """
     (width,) = struct.unpack(">I", picture[16:20])  # of the header of a PNG
     texts = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip()]
-    points = [(t.get_fontsize() * (0.7 if _RAISED.search(t.get_text()) else 1), t) for t in texts]
-    sizes = [(size / 72 * DPI * PHONE_PIXELS / width, t.get_text()) for size, t in points]
+    pixels = DPI / 72 * PHONE_PIXELS / width  # of a point
+    sizes = [
+        (
+            float(t.get_fontsize()) * pixels * (0.7 if _RAISED.search(t.get_text()) else 1),
+            t.get_text(),
+        )
+        for t in texts
+    ]
     return min(sizes, default=(float("inf"), ""))
 
 

@@ -138,7 +138,7 @@ def _legend(surfaces: Sequence[Surface]) -> str:
     if len(surfaces) < 2:
         return ""
     items = "".join(
-        '<li><label><input type="checkbox" checked="" hidden=""/> '
+        '<li><label><input type="checkbox" checked="" hidden="" autocomplete="off"/> '
         f'<span aria-hidden="true" style="background:{to_hex(surface.colour)}"></span> '
         f"{escape(surface.name)}</label></li>"
         for surface in surfaces

@@ -17,20 +17,21 @@ window.tubekitFigure = window.tubekitFigure || function (id) {
     note.textContent = words;
   }
 
-  function open() {
-    try {
-      viewer = viewer || window.tubekitViewer(
-        view, JSON.parse(find("script[type='application/json']").textContent));
-    } catch (error) {
-      console.warn(error);
-    }
-    if (!viewer) return show(false, "This browser has no WebGL 2; the still picture stays.");
-    viewer.canvas.addEventListener("webglcontextlost", () => {
-      viewer.canvas.remove();
+  function start() {
+    const data = JSON.parse(find("script[type='application/json']").textContent);
+    const made = window.tubekitViewer(view, data);
+    if (made) made.canvas.addEventListener("webglcontextlost", () => {
+      made.canvas.remove();
       viewer = null;
       boxes.forEach((box) => { box.checked = true; });
       show(false, "The graphics memory was needed elsewhere; open the figure again.");
-    }, {once: true});
+    });
+    return made;
+  }
+
+  function open() {
+    viewer = viewer || start();
+    if (!viewer) return show(false, "This browser has no WebGL 2; the still picture stays.");
     const finger = window.matchMedia("(pointer: coarse)").matches;
     show(true, finger ? "Swipe sideways to turn, pinch to zoom; tap the figure to tilt it, too."
       : "Drag to turn. Click into the figure to zoom with the wheel; Esc lets go.");
