@@ -1,5 +1,7 @@
-"""Folders that lie beside the package in a checkout and inside it in an installation."""
+"""Folders: what is read lies beside the package or in it, what is written never does."""
 
+import os
+import sys
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -25,3 +27,16 @@ def written_results() -> Path:
     """
     root = checkout()
     return root / "book" / "results" if root else Path.cwd() / "results"
+
+
+def cache_root() -> Path:
+    """``$TUBEKIT_CACHE``, else the user's cache folder, as each system has it."""
+    chosen = os.environ.get("TUBEKIT_CACHE")
+    if chosen:
+        return Path(chosen)
+    if sys.platform == "win32":
+        local = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+        return Path(local) / "tubekit" / "tubekit" / "Cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "tubekit"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tubekit"

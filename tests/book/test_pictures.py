@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.plots.test_colours import contrast
+from tests.vision import contrast
 from tubekit.plots.figures import PHONE_PIXELS
 
 from .conftest import Visit, built_pages

@@ -8,12 +8,14 @@ from pathlib import Path
 from tubekit._extras import extra
 from tubekit.bookbuild import api, pages
 from tubekit.bookbuild.config import sphinx_configuration
+from tubekit.bookbuild.entry_picture import entry_picture
 from tubekit.bookbuild.execute import Run, read
 from tubekit.bookbuild.layout import BuildError, Layout
 
 with extra("book", __name__):
     import nbformat
     from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
 
 Files = dict[str, bytes]
 TITLE = re.compile(r"^# .+$", re.M)
@@ -21,7 +23,7 @@ NOT_PAGES = ("results", "_build", "__pycache__")
 
 
 def assemble(layout: Layout, runs: Sequence[Run]) -> Files:
-    """All source files of the site: pages, executed notebooks, generated pages, sources.
+    """All source files of the site: pages, executed notebooks, what is generated, sources.
 
     Notebooks keep the path they have in the repository (``notebooks/NN_name``), so that the
     theme's links to Binder and Colab fit. The library lies under ``_src/tubekit`` for
@@ -47,6 +49,7 @@ def assemble(layout: Layout, runs: Sequence[Run]) -> Files:
                 files[f"_downloads_src/{pair.name}"] = pair.read_bytes()
     for name, text in {**pages.generated(layout, runs), **api.generated(layout)}.items():
         files[name] = text.encode()
+    files["_static/entry.png"] = entry_picture()
     files["conf.py"] = sphinx_configuration(layout).encode()
     return files
 
@@ -65,11 +68,25 @@ def with_outputs(fresh: NotebookNode, executed: NotebookNode) -> NotebookNode:
             done = next(outputs)
             cell.outputs, cell.execution_count = done.outputs, done.execution_count
             _hand_over_alt_text(cell)
+            cells.extend(_badges_apart(cell))
         cells.append(cell)
         if "parameters" in cell.metadata.get("tags", []):
             cells.extend(injected)
+    for number, cell in enumerate(cells):
+        cell.id = (
+            f"cell-{number}"  # a notebook is read with random ones, and equal pages would differ
+        )
     fresh.cells = cells
     return fresh
+
+
+def _badges_apart(cell: NotebookNode) -> list[NotebookNode]:
+    """Move badges above the cell of a figure: MyST-NB gives each output its caption and name."""
+    badges = [output for output in cell.outputs if "text/html" in output.get("data", {})]
+    if not badges or "figure" not in cell.metadata.get("mystnb", {}):
+        return []
+    cell.outputs = [output for output in cell.outputs if output not in badges]
+    return [new_code_cell(outputs=badges, metadata={"tags": ["remove-input"]})]
 
 
 def _hand_over_alt_text(cell: NotebookNode) -> None:

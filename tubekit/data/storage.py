@@ -4,21 +4,11 @@ import functools
 import hashlib
 import os
 import secrets
-import sys
 from pathlib import Path
 
+from tubekit._folders import cache_root
 
-def cache_root() -> Path:
-    """``$TUBEKIT_CACHE``, else the user's cache folder, as each system has it."""
-    chosen = os.environ.get("TUBEKIT_CACHE")
-    if chosen:
-        return Path(chosen)
-    if sys.platform == "win32":
-        local = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-        return Path(local) / "tubekit" / "tubekit" / "Cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "tubekit"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tubekit"
+__all__ = ["cache_root", "file_sha256", "write_atomic"]
 
 
 def write_atomic(path: Path, data: bytes) -> None:

@@ -4,9 +4,11 @@ from tubekit._extras import extra
 
 with extra("plots", __name__):
     from tubekit.plots.curves import bars, paired_strips, training_curves
+    from tubekit.plots.diagram import diagram
     from tubekit.plots.figures import png_bytes, show
     from tubekit.plots.html import Html
     from tubekit.plots.mesh3d import Surface, tree_mesh
+    from tubekit.plots.neighbourhood import draw_neighbourhood
     from tubekit.plots.overlays import (
         class_map,
         outline,
@@ -39,6 +41,8 @@ __all__ = [
     "camera_axes",
     "class_colours",
     "class_map",
+    "diagram",
+    "draw_neighbourhood",
     "outline",
     "overlay",
     "paired_strips",
