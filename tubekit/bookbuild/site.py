@@ -3,7 +3,6 @@
 import re
 import shutil
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 
 ENTRY = """<!doctype html>
@@ -21,11 +20,8 @@ MATHJAX_KEPT = ("tex-chtml.js", "output/chtml/fonts/", "input/tex/extensions/")
 
 
 def finish(site: Path) -> None:
-    """Prune MathJax, add plotly's script once, keep the search silent, make the entry a page."""
+    """Prune MathJax, keep the search silent, make the entry a page."""
     _prune_mathjax(site / "_static" / "mathjax")
-    # Pages load it on demand, when a reader turns a figure; the theme would load it everywhere.
-    script = files("plotly") / "package_data" / "plotly.min.js"
-    (site / "_static" / "plotly.min.js").write_bytes(script.read_bytes())
     _search_without_server(site / "_static" / "documentation_options.js")
     _entry_page(site / "index.html")
     for leftover in _unused(site):
