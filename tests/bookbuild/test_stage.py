@@ -3,16 +3,19 @@
 import dataclasses
 from pathlib import Path
 
+import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from tubekit import _folders
-from tubekit.bookbuild.execute import Run
+from tubekit.bookbuild.execute import Run, read
 from tubekit.bookbuild.layout import BuildError, Layout, checkout
 from tubekit.bookbuild.pages import ledger_page, status
 from tubekit.bookbuild.site import finish
 from tubekit.bookbuild.stage import add_header, digest, sync, with_outputs
 from tubekit.bookbuild.tables import table
+
+from .conftest import HEADER
 
 RUN = Run(
     notebook="00_small",
@@ -70,6 +73,31 @@ def test_outputs_follow_their_cells_and_prose_is_fresh() -> None:
         "print()",
     ]
     assert merged[-1].outputs[0].text == "printed"
+
+
+def test_a_badge_stands_above_the_figure_and_not_in_it() -> None:
+    badge = new_output("display_data", {"text/html": "<p>Phantom.</p>"})
+    picture = new_output(
+        "display_data", {"image/png": "AAAA"}, metadata={"image/png": {"alt": "A"}}
+    )
+    figure = {"mystnb": {"figure": {"caption": "Two", "name": "fig-a"}}}
+    done = [new_code_cell("draw()", outputs=[badge, picture]) for _ in range(2)]
+    executed = new_notebook(cells=done)
+    fresh = new_notebook(cells=[new_code_cell("draw()", metadata=figure), new_code_cell("draw()")])
+    above, drawn, plain = with_outputs(fresh, executed).cells
+    assert (above.source, above.outputs) == ("", [badge])
+    assert above.metadata["tags"] == ["remove-input"]
+    assert drawn.outputs == [picture]
+    assert drawn.metadata["mystnb"]["figure"]["name"] == "fig-a"
+    assert plain.outputs == [badge, picture]
+
+
+def test_equal_runs_give_equal_notebooks(tmp_path: Path) -> None:
+    """Else no page would ever be unchanged."""
+    source = tmp_path / "a.md"
+    source.write_text(HEADER + "# Title\n\n```{code-cell} ipython3\n1 + 1\n```\n\nText\n")
+    first, second = (with_outputs(read(source), read(source)) for _ in range(2))
+    assert nbformat.writes(first) == nbformat.writes(second)
 
 
 def test_header_stands_below_the_title_even_after_a_label(layout: Layout) -> None:

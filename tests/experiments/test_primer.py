@@ -106,6 +106,14 @@ def test_patches_see_less_than_the_whole_image():
     assert table["tubekit, mean over patches of 32"] == 0
 
 
+def test_small_things_lie_in_the_middle_of_their_window():
+    mask = np.zeros((200, 300), bool)
+    mask[90:94, 150:158] = True
+    rows, columns = primer.densest_window(mask, 60)
+    assert abs((rows.start + rows.stop) / 2 - 92) <= 1
+    assert abs((columns.start + columns.stop) / 2 - 154) <= 1
+
+
 def test_densest_window_finds_the_blob_and_stays_inside():
     mask = np.zeros((50, 20), bool)
     mask[40:49, 3:6] = True

@@ -11,8 +11,8 @@ from typing import Any
 
 from tubekit._extras import extra
 from tubekit.bookbuild.layout import Layout
-from tubekit.data.fetch import local_folders
 from tubekit.data.manifest import read_manifest
+from tubekit.data.places import local_folders
 
 with extra("book", __name__):
     from nbformat import NotebookNode

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from tubekit.data.decode import ReadError
     from tubekit.data.download import DownloadError
     from tubekit.data.encode import write_label
-    from tubekit.data.fetch import DataUnavailable, IntegrityError, Resolved, resolve, verify
+    from tubekit.data.fetch import DataUnavailable, Resolved, resolve, verify
+    from tubekit.data.integrity import IntegrityError
     from tubekit.data.manifest import Manifest, known_names, load_manifest, read_manifest
     from tubekit.data.normalisation import normalise
     from tubekit.data.organ import close_organ_mask, crop_to_valid, inside_closed_organ
