@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any, Literal
 
+from tubekit._html import table
 from tubekit.experiments.environment import commit, device_name, now, versions
 from tubekit.experiments.record import write_text
 from tubekit.training import resolve_device
@@ -69,8 +70,7 @@ class Passport:
             "Versions": ", ".join(f"{k} {v}" for k, v in facts["versions"].items()),
             "Finished": facts.get("finished", ""),
         }
-        body = "".join(f'<tr><th scope="row">{k}</th><td>{v}</td></tr>' for k, v in rows.items())
-        return f'<table class="passport"><caption>Run passport</caption>{body}</table>'
+        return table("Run passport", (), rows.items(), kind="passport").text
 
 
 def start(notebook: str, profile: str, *, seed: int = 0, device: str = "auto") -> Passport:

@@ -1,8 +1,8 @@
 """Figures of the book: overlays, curves, tables and rotatable surfaces."""
 
+from tubekit._html import Html
 from tubekit.plots.curves import bars, paired_strips, training_curves
 from tubekit.plots.figures import png_bytes, show
-from tubekit.plots.html import Html
 from tubekit.plots.mesh3d import Surface, tree_mesh
 from tubekit.plots.overlays import class_map, overlay, show_images, skeleton_overlay
 from tubekit.plots.rotatable import rotatable

@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Shaped
 from matplotlib.colors import to_hex
 
+from tubekit._html import Html
 from tubekit.plots._rotatable_js import SCRIPT
 from tubekit.plots.figures import png_bytes
-from tubekit.plots.html import Html
 from tubekit.plots.mesh3d import Layers, Surface, layer_meshes, tree_mesh
 from tubekit.plots.still import EYE, still_figure
 
