@@ -26,6 +26,13 @@ FLAGS = [
     "--enable-unsafe-swiftshader",
 ]
 
+# Formulas and pictures come when they come near; a test looks at all of them.
+EVERYTHING = """async () => {
+  await window.setFormulas?.();
+  for (const image of document.images) image.loading = "eager";
+  await Promise.allSettled([...document.images].map((image) => image.decode()));
+}"""
+
 
 def built_pages() -> list[str]:
     """Every page, as a path below the site; ``index.html`` only leads to the first one."""
@@ -77,8 +84,7 @@ class Visit:
             self.settle()
         self.page.goto(f"{self.address}/{name}")
         self.page.wait_for_load_state("load")
-        # MathJax says itself when all formulas of the page are set.
-        self.page.evaluate("window.MathJax?.startup?.promise")
+        self.page.evaluate(EVERYTHING)
         return self.page
 
 

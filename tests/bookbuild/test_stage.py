@@ -113,8 +113,8 @@ def test_the_ledger_is_folded_and_every_row_has_a_place() -> None:
 
 def test_finish_prunes_mathjax_and_stores_plotly_once(tmp_path: Path) -> None:
     static = tmp_path / "_static"
-    kept = ["tex-chtml.js", "output/chtml/fonts/woff-v2/x.woff", "input/tex/extensions/ams.js"]
-    for name in [*kept, "tex-svg.js", "sre/mathmaps/en.json"]:
+    kept = ["startup.js", "output/chtml/fonts/woff-v2/x.woff", "input/tex/extensions/ams.js"]
+    for name in [*kept, "tex-chtml.js", "sre/mathmaps/en.json"]:
         path = static / "mathjax" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x")
