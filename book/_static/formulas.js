@@ -4,6 +4,12 @@ document.addEventListener("DOMContentLoaded", () => {
   const root = document.documentElement.dataset.content_root ?? "./";
   let asked = null;
 
+  // A formula that scrolls sideways must be reached by keyboard.
+  function reach() {
+    for (const box of document.querySelectorAll("div.math, mjx-container[display]"))
+      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+  }
+
   // Resolves when every formula of the page is set; the tests call it, too.
   window.setFormulas = () => asked ??= new Promise((done) => {
     if (!formulas.length) return done();
@@ -13,7 +19,7 @@ document.addEventListener("DOMContentLoaded", () => {
       startup: {
         ready() {
           MathJax.startup.defaultReady();
-          MathJax.startup.promise.then(done);
+          MathJax.startup.promise.then(reach).then(done);
         },
       },
     });

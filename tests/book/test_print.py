@@ -8,8 +8,8 @@ from .conftest import Visit, built_pages
 
 pytestmark = pytest.mark.book
 
-# The width of A4 without its margins, in CSS pixels.
-A4 = 680
+# The width of A4 without its margins of 12 mm, in CSS pixels.
+A4 = 702
 CUT = """() => {
   const found = [];
   const edge = document.documentElement.clientWidth + 1;

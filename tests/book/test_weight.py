@@ -16,14 +16,15 @@ SHELL = 500_000
 @pytest.mark.parametrize("name", built_pages())
 def test_a_page_is_light(visit: Visit, name: str) -> None:
     asked: list[Request] = []
-    visit.page.on("requestfinished", asked.append)
+    visit.page.on("requestfinished", lambda request: asked.append(request))
     visit.page.goto(f"{visit.address}/{name}")
     visit.settle()
     sizes = {r.url: r.sizes()["responseBodySize"] for r in asked}
     shell = sum(sizes[r.url] for r in asked if r.resource_type not in ("document", "image"))
     listed = sorted(((size, url) for url, size in sizes.items()), reverse=True)
     assert asked
-    assert shell <= SHELL, listed
+    # The page that searches needs the index of all words.
+    assert shell <= (MOST if name == "search.html" else SHELL), listed
     # Chapters carry surfaces that turn; their pictures come when they come near.
     assert name.startswith("notebooks/") or sum(sizes.values()) <= MOST, listed
     assert not any("plotly" in url for url in sizes)

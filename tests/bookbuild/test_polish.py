@@ -29,6 +29,10 @@ def png() -> bytes:
         ('<i class="fa-solid fa-bars"></i>', '<i class="fa-solid fa-bars" aria-hidden="true"></i>'),
         ('<i class="fab fa-github"></i>', '<i class="fab fa-github" aria-hidden="true"></i>'),
         ('<i class="fade"></i>', '<i class="fade"></i>'),
+        (
+            '<a class="a nav-link" href="#w">On <span class="math x">\\(w\\)</span></a>',
+            '<a class="a nav-link" href="#w">On <em>w</em></a>',
+        ),
         ("<th></th>", "<td></td>"),
         ('<th class="head"><p></p></th>', "<td></td>"),
         ("<th>a</th>", "<th>a</th>"),

@@ -16,6 +16,8 @@ CORRECTIONS: tuple[tuple[str, Replacement], ...] = (
     (r"<script[^>]*/fontawesome\.js[^>]*></script>\n?", ""),
     # `formulas.js` brings the parts that are needed when they are.
     (r"<script[^>]*/mathjax/[^>]*></script>\n?", ""),
+    # A letter in the contents needs no MathJax, or the page would load it for that letter.
+    (r'( nav-link"[^>]*>[^\n]*)<span class="math[^>]*>\\\((\w)\\\)</span>', r"\1<em>\2</em>"),
     # An icon says nothing: the button around it has a name.
     (r'<i class="([^"]*\bfa\w? [^"]*|fa-solid[^"]*)">', r'<i class="\1" aria-hidden="true">'),
     # The logo must lie in a landmark like everything else.
