@@ -4,13 +4,14 @@ PORT ?= 8000
 CHAPTERS ?= skeleton_recall harmonyseg
 BIN := .venv/bin
 STAMP := .venv/.installed
+CORE := .venv-core/bin
 NNUNET := .venv-nnunet/bin
 NNUNET_STAMP := .venv-nnunet/.installed
 BOOK_OPTIONS := --profile $(PROFILE) $(if $(OFFLINE),--offline) \
 	$(if $(SEED),--seed $(SEED)) $(if $(DEVICE),--device $(DEVICE))
 
 .DEFAULT_GOAL := help
-.PHONY: help book test serve lint data results bench nnunet clean
+.PHONY: help book test serve lint data results bench installed nnunet clean
 
 help:
 	@echo "make book [PROFILE=smoke|laptop|full] [OFFLINE=1] [SEED=n] [DEVICE=cpu|cuda|auto]"
@@ -21,6 +22,7 @@ help:
 	@echo "make data     fetch and verify the data sets"
 	@echo "make results  [PROFILE=laptop] [CHAPTERS=harmonyseg] run every training recipe that has no record yet"
 	@echo "make bench    [ONLY=vesselness] measure every instrument against its peer"
+	@echo "make installed  test the library as a wheel, with the packages of its core alone"
 	@echo "make nnunet   test the losses inside nnU-Net v2, in an environment of its own"
 	@echo "make clean    remove the pages, the cached runs and the compiled loops"
 
@@ -53,6 +55,19 @@ results: $(STAMP)
 # One process at a time on an idle machine: a ratio is only as good as the quiet around it.
 bench: $(STAMP)
 	$(BIN)/tubekit bench $(if $(ONLY),--only "$(ONLY)")
+
+# The wheel replaces only itself, so a second call takes seconds. The tests leave the checkout's
+# configuration out, which needs more packages than the core has.
+installed: $(STAMP)
+	rm -rf _build/wheel
+	$(BIN)/python -m pip wheel -q --disable-pip-version-check --no-deps -w _build/wheel .
+	test -x $(CORE)/python || $(BIN)/python -m venv .venv-core
+	$(CORE)/python -m pip install -q --disable-pip-version-check $$(grep "^torch==" constraints.txt)
+	$(CORE)/python -m pip install -q --disable-pip-version-check -c constraints.txt \
+	  _build/wheel/*.whl pytest
+	$(CORE)/python -m pip install -q --disable-pip-version-check --no-deps --force-reinstall \
+	  _build/wheel/*.whl
+	OMP_NUM_THREADS=1 $(CORE)/pytest --noconftest --import-mode=importlib tests/installed
 
 nnunet: $(NNUNET_STAMP)
 	OMP_NUM_THREADS=1 $(NNUNET)/python -m pytest tests/nnunet

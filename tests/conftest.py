@@ -15,6 +15,9 @@ install_import_hook("tubekit", "tests.checker.typechecker").__enter__()
 ROOT = Path(__file__).resolve().parents[1]
 ORACLES = Path(os.environ.get("TUBEKIT_ORACLES", ROOT.parent / "shared" / "oracles"))
 MIRROR = Path(os.environ.get("TUBEKIT_MIRROR", ROOT.parent / "shared" / "data"))
+SAMPLES = Path(
+    os.environ.get("TUBEKIT_UPSTREAM_SAMPLES", ROOT.parent / "shared" / "upstream_samples")
+)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import torch
 
-
 _MORE_CHANNELS = ", or give the network one output channel per class"
 
 

@@ -7,8 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
+from tubekit._extras import MissingExtra
+
 # What a user can cause and mend; anything else is a fault of the library and shows its trace.
-USER_ERRORS = (ValueError, KeyError, OSError, RuntimeError)
+USER_ERRORS = (ValueError, KeyError, OSError, RuntimeError, MissingExtra)
 # These commands live beside the code they start, and read their arguments there, `--help` included.
 PASSED_ON = {"ignore_unknown_options": True}
 Words = Annotated[list[str] | None, typer.Argument(metavar="...")]
@@ -21,9 +23,25 @@ app = typer.Typer(
 )
 
 
+def show_version(wanted: bool) -> bool:
+    """Print the versions that a report of a fault should name, and stop."""
+    if not wanted:
+        return wanted
+    import platform
+    from importlib.metadata import version
+
+    from tubekit import __version__
+
+    print(f"tubekit {__version__}, torch {version('torch')}, Python {platform.python_version()}")
+    raise typer.Exit
+
+
 @app.callback()
 def options(
     debug: Annotated[bool, typer.Option("--debug", help="Show the trace of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show versions and exit.", callback=show_version)
+    ] = False,
 ) -> None:
     """Options of every command; ``main`` reads ``--debug`` itself."""
 
@@ -91,12 +109,14 @@ def book(
     device: Annotated[str | None, typer.Option(help="cpu, cuda or auto")] = None,
 ) -> None:
     """Execute the notebooks and build the pages."""
-    from tubekit.bookbuild.build import build
     from tubekit.bookbuild.layout import checkout
+
+    layout = checkout()  # first: without one there is no use in the packages of the build
+    from tubekit.bookbuild.build import build
 
     chosen = {"seed": seed, "device": device}
     given = {name: value for name, value in chosen.items() if value is not None}
-    build(checkout(), given, profile=profile, offline=offline)
+    build(layout, given, profile=profile, offline=offline)
 
 
 @app.command()
@@ -120,9 +140,11 @@ def teach(
 ) -> None:
     """Export notebooks and quizzes for a course."""
     from tubekit.bookbuild.layout import checkout
+
+    layout = checkout()
     from tubekit.bookbuild.teach import export
 
-    for path in export(checkout(), target, solutions=instructor):
+    for path in export(layout, target, solutions=instructor):
         print(path)
 
 

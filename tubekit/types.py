@@ -137,6 +137,11 @@ class Spec:
         arguments = ", ".join(f"{k}={v!r}" for k, v in self.kwargs.items())
         return f"Spec({', '.join(filter(None, [self.target.__qualname__, arguments]))})"
 
+    def __str__(self) -> str:
+        """The call as one would write it, e.g. ``adamw(lr=0.002)``."""
+        arguments = ", ".join(f"{k}={v}" for k, v in self.kwargs.items())
+        return f"{self.target.__qualname__}({arguments})"
+
 
 def _built(value: Any) -> Any:
     if isinstance(value, Spec):

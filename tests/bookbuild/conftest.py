@@ -1,5 +1,6 @@
 """A small checkout in a temporary folder: one notebook, one manifest, one library file."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from tubekit.bookbuild.layout import Layout
 
+EXTENSIONS = Path(__file__).resolve().parents[2] / "book" / "_ext"
 HEADER = """\
 ---
 jupytext:
@@ -98,3 +100,16 @@ def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
 @pytest.fixture
 def source(layout: Layout) -> Path:
     return layout.notebook_sources()[0]
+
+
+def render_page(folder: Path, extension: str, text: str) -> subprocess.CompletedProcess[str]:
+    """Render one page with one of the book's own directives into ``folder / "o"``."""
+    folder.joinpath("conf.py").write_text(
+        f"import sys\nsys.path.insert(0, {str(EXTENSIONS)!r})\n"
+        f"extensions = ['myst_parser', {extension!r}]\nmyst_enable_extensions = ['dollarmath']\n"
+    )
+    folder.joinpath("index.md").write_text(f"# Title\n\n{text}")
+    command = [sys.executable, "-m", "sphinx", "-W", "-q", "-b", "html"]
+    return subprocess.run(
+        [*command, str(folder), str(folder / "o")], capture_output=True, text=True
+    )

@@ -3,7 +3,6 @@
 import html
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,8 @@ from bs4 import BeautifulSoup
 
 from tubekit.bookbuild.quiz import as_gift, as_markdown, parse
 
-EXT = Path(__file__).resolve().parents[2] / "book" / "_ext"
+from .conftest import render_page
+
 GOOD = """\
 - question: What does $\\beta_0$ count?
   choices:
@@ -65,23 +65,7 @@ def test_markdown_hides_or_shows_the_answers() -> None:
 
 
 def render(folder: Path, body: str) -> subprocess.CompletedProcess[str]:
-    folder.joinpath("conf.py").write_text(
-        f"import sys\nsys.path.insert(0, {str(EXT)!r})\nextensions = ['myst_parser', 'quiz']\n"
-        "myst_enable_extensions = ['dollarmath']\n"
-    )
-    folder.joinpath("index.md").write_text(f"# Title\n\n```{{quiz}} Check & see\n{body}\n```\n")
-    command = [
-        sys.executable,
-        "-m",
-        "sphinx",
-        "-W",
-        "-q",
-        "-b",
-        "html",
-        str(folder),
-        str(folder / "o"),
-    ]
-    return subprocess.run(command, capture_output=True, text=True)
+    return render_page(folder, "quiz", f"```{{quiz}} Check & see\n{body}\n```\n")
 
 
 def test_the_directive_renders_an_accessible_form(tmp_path: Path) -> None:

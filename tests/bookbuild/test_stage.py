@@ -3,15 +3,19 @@
 import dataclasses
 from pathlib import Path
 
+import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from tubekit.bookbuild.execute import Run
-from tubekit.bookbuild.layout import BuildError, Layout
+from tubekit import _folders
+from tubekit.bookbuild.execute import Run, read
+from tubekit.bookbuild.layout import BuildError, Layout, checkout
 from tubekit.bookbuild.ledger_page import ledger_page
 from tubekit.bookbuild.pages import status
 from tubekit.bookbuild.site import finish
 from tubekit.bookbuild.stage import add_header, digest, sync, with_outputs
+
+from .conftest import HEADER
 
 RUN = Run(
     notebook="00_small",
@@ -29,6 +33,16 @@ RUN = Run(
     },
     folder="",
 )
+
+
+def test_a_page_built_without_data_says_so_below_its_title(layout: Layout) -> None:
+    absent = {"name": "fundus phantom", "source": "phantom", "in_place_of": "CHASE_DB1"}
+    run = dataclasses.replace(RUN, passport={**RUN.passport, "data": [absent, absent]})
+    for passport, words in ((run, 1), (RUN, 0)):
+        page = new_notebook(cells=[new_markdown_cell("# Title")])
+        add_header(page, passport, layout)
+        assert page.cells[0].source.count("CHASE_DB1") == words
+        assert page.cells[0].source.count("phantom-badge") == words
 
 
 def test_outputs_follow_their_cells_and_prose_is_fresh() -> None:
@@ -59,6 +73,31 @@ def test_outputs_follow_their_cells_and_prose_is_fresh() -> None:
         "print()",
     ]
     assert merged[-1].outputs[0].text == "printed"
+
+
+def test_a_badge_stands_above_the_figure_and_not_in_it() -> None:
+    badge = new_output("display_data", {"text/html": "<p>Phantom.</p>"})
+    picture = new_output(
+        "display_data", {"image/png": "AAAA"}, metadata={"image/png": {"alt": "A"}}
+    )
+    figure = {"mystnb": {"figure": {"caption": "Two", "name": "fig-a"}}}
+    done = [new_code_cell("draw()", outputs=[badge, picture]) for _ in range(2)]
+    executed = new_notebook(cells=done)
+    fresh = new_notebook(cells=[new_code_cell("draw()", metadata=figure), new_code_cell("draw()")])
+    above, drawn, plain = with_outputs(fresh, executed).cells
+    assert (above.source, above.outputs) == ("", [badge])
+    assert above.metadata["tags"] == ["remove-input"]
+    assert drawn.outputs == [picture]
+    assert drawn.metadata["mystnb"]["figure"]["name"] == "fig-a"
+    assert plain.outputs == [badge, picture]
+
+
+def test_equal_runs_give_equal_notebooks(tmp_path: Path) -> None:
+    """Else no page would ever be unchanged."""
+    source = tmp_path / "a.md"
+    source.write_text(HEADER + "# Title\n\n```{code-cell} ipython3\n1 + 1\n```\n\nText\n")
+    first, second = (with_outputs(read(source), read(source)) for _ in range(2))
+    assert nbformat.writes(first) == nbformat.writes(second)
 
 
 def test_header_stands_below_the_title_even_after_a_label(layout: Layout) -> None:
@@ -146,8 +185,11 @@ def test_finish_prunes_mathjax_and_stores_plotly_once(tmp_path: Path) -> None:
         finish(tmp_path)
 
 
-def test_layout_needs_a_checkout(tmp_path: Path, layout: Layout) -> None:
-    with pytest.raises(BuildError, match="found none; clone the repository"):
-        Layout.of(tmp_path / "elsewhere")
+def test_layout_needs_a_checkout(
+    tmp_path: Path, layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_folders, "_PACKAGE", tmp_path / "site-packages" / "tubekit")
+    with pytest.raises(BuildError, match=r"expected to run from a checkout, .* type: git clone"):
+        checkout()
     with pytest.raises(BuildError, match=r"expected MyST notebooks"):
         dataclasses.replace(layout, notebooks=tmp_path / "elsewhere").notebook_sources()

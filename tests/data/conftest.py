@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tubekit.data.convert import content_digest, png
+from tubekit.data.encode import png
+from tubekit.data.integrity import content_digest
 
 MANIFEST = """
 name = "toy"
@@ -28,9 +29,6 @@ name = "CC0"
 url = "https://example.org"
 checked = 2026-01-01
 
-[upstream.here]
-url = "{url}"
-
 [labels]
 names = ["background", "line"]
 values = [0, 255]
@@ -41,18 +39,25 @@ value = [1.0, 1.0]
 
 [files.image]
 path = "images/{{id}}.png"
-upstream = "here"
-origin = "raw/{{id}}.png"
 
 [files.label]
 path = "labels/{{id}}.png"
-upstream = "here"
-origin = "raw/{{id}}_mask.png"
-conversion = "threshold_png"
+
+[patients]
+one = ["a", "b"]
 
 [splits]
 train = ["a", "b"]
 test = ["c"]
+
+[origin.image]
+url = "{url}"
+path = "raw/{{id}}.png"
+
+[origin.label]
+url = "{url}"
+path = "raw/{{id}}_mask.png"
+conversion = "threshold_png"
 """
 
 
@@ -83,17 +88,23 @@ class Toy:
 
     def write_manifest(self, url: str = "http://127.0.0.1:9") -> str:
         text = MANIFEST.format(url=url)
-        for case_id in "abc":
-            image, label = self.made[f"images/{case_id}.png"], self.made[f"labels/{case_id}.png"]
-            text += f'\n[[cases]]\nid = "{case_id}"\ngroup = "{case_id}"\n'
-            for role, data in (("image", image), ("label", label)):
-                facts = f'sha256 = "{hashlib.sha256(data).hexdigest()}", bytes = {len(data)}'
-                if role == "label":
-                    facts += f', content = "{content_digest(data, "x.png")}"'
-                text += f"{role} = {{ {facts} }}\n"
+        for role in ("image", "label"):
+            text += f"\n[facts.{role}]\n"
+            text += "".join(f"{case_id} = {{ {self.facts(role, case_id)} }}\n" for case_id in "abc")
         (self.root / "manifests").mkdir(exist_ok=True)
         (self.root / "manifests" / "toy.toml").write_text(text)
         return text
+
+    def facts(self, role: str, case_id: str) -> str:
+        made = self.made[f"{role}s/{case_id}.png"]
+        facts = f'sha256 = "{hashlib.sha256(made).hexdigest()}", bytes = {len(made)}'
+        if role == "image":
+            return facts
+        raw = self.raw[f"raw/{case_id}_mask.png"]
+        upstream = f'sha256 = "{hashlib.sha256(raw).hexdigest()}", bytes = {len(raw)}'
+        return (
+            f'{facts}, content = "{content_digest(made, "x.png")}", upstream = [{{ {upstream} }}]'
+        )
 
 
 @pytest.fixture
@@ -176,6 +187,7 @@ class _Handler(BaseHTTPRequestHandler):
 def server(toy, monkeypatch):
     """A running server of the toy data set's upstream files, and a manifest that names it."""
     from tubekit.data import download as module
+    from tubekit.data import transfer
 
     running = Server(("127.0.0.1", 0), _Handler)
     running.files, running.requests = dict(toy.raw), []
@@ -184,6 +196,7 @@ def server(toy, monkeypatch):
     ).start()
     toy.write_manifest(running.url)
     monkeypatch.setattr(module, "PAUSE_S", 0.01)
+    monkeypatch.setattr(transfer, "SIDE_BY_SIDE", 1)  # requests come in one order
     monkeypatch.setattr(module, "TIMEOUT_S", 0.4)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     yield running

@@ -1,35 +1,21 @@
 """Conversions from upstream files, on synthetic input and against the mirror's own files."""
 
+import gzip
 import io
 
 import imageio.v3 as iio
+import nibabel
 import numpy as np
 import pytest
 import scipy.io
 from PIL import Image
 
-from tubekit.data import ReadError, load_manifest
-from tubekit.data.convert import (
-    CONVERSIONS,
-    ROAD_STEP,
-    ROAD_WINDOW,
-    bits_png,
-    blank_imagery,
-    content_digest,
-    crackforest_mask,
-    crackforest_mat,
-    png,
-    road_image,
-    road_label,
-    road_window,
-    threshold_gif,
-    threshold_jpg,
-    threshold_png,
-    threshold_tif,
-    vesselnn_image,
-    vesselnn_label,
-)
+from tubekit.data import ReadError
+from tubekit.data.convert import masks, volumes
+from tubekit.data.convert.roads import ROAD_STEP, ROAD_WINDOW, blank_imagery, road_window
 from tubekit.data.decode import decode
+from tubekit.data.encode import nifti, png
+from tubekit.data.integrity import content_digest
 
 
 def encoded(array, format_, **options):
@@ -49,33 +35,33 @@ def mask(rng):
 
 def test_threshold_is_above_127():
     grey = np.array([[0, 127, 128, 255]], np.uint8)
-    assert shown(threshold_png(png(grey), "x")).tolist() == [[0, 0, 255, 255]]
+    assert shown(masks.threshold_png(png(grey))).tolist() == [[0, 0, 255, 255]]
 
 
 def test_formats_of_masks(mask):
-    assert (shown(threshold_gif(encoded(mask, "GIF"), "x")) == mask).all()
-    assert (shown(threshold_tif(encoded(mask, "TIFF"), "x")) == mask).all()
-    assert (shown(bits_png(encoded(mask > 0, "PNG"), "x")) == mask).all()
-    assert (shown(threshold_png(encoded(np.stack([mask] * 3, -1), "PNG"), "x")) == mask).all()
+    assert (shown(masks.threshold_gif(encoded(mask, "GIF"))) == mask).all()
+    assert (shown(masks.threshold_tif(encoded(mask, "TIFF"))) == mask).all()
+    assert (shown(masks.bits_png(encoded(mask > 0, "PNG"))) == mask).all()
+    assert (shown(masks.threshold_png(encoded(np.stack([mask] * 3, -1), "PNG"))) == mask).all()
     smooth = np.zeros((32, 32), np.uint8)
     smooth[8:24, 8:24] = 255
-    assert (shown(threshold_jpg(encoded(smooth, "JPEG", quality=95), "x")) == smooth).all()
+    assert (shown(masks.threshold_jpg(encoded(smooth, "JPEG", quality=95))) == smooth).all()
 
 
 def test_crackforest_counts_2_and_4_as_crack():
     segmentation = np.array([[1, 2], [3, 4]], np.uint16)
-    assert crackforest_mask(segmentation).tolist() == [[False, True], [False, True]]
+    assert masks.crackforest_mask(segmentation).tolist() == [[False, True], [False, True]]
     buffer = io.BytesIO()
     scipy.io.savemat(
         buffer, {"groundTruth": {"Segmentation": segmentation, "Boundaries": segmentation > 1}}
     )
-    assert shown(crackforest_mat(buffer.getvalue(), "001")).tolist() == [[0, 255], [0, 255]]
+    assert shown(masks.crackforest_mat(buffer.getvalue())).tolist() == [[0, 255], [0, 255]]
 
 
 @pytest.mark.parametrize("data", [b"", b"MATLAB 5.0 but not really", b"\x00" * 200])
 def test_bad_matlab_file(data):
-    with pytest.raises(ReadError, match=r"001\.mat: expected MATLAB data"):
-        crackforest_mat(data, "001")
+    with pytest.raises(ReadError, match="expected MATLAB data"):
+        masks.crackforest_mat(data)
 
 
 def test_road_window_takes_most_road_without_blank_imagery(rng):
@@ -100,30 +86,115 @@ def test_single_white_pixels_are_not_missing_imagery():
     assert blank_imagery(image)[5:11, :9].all()
 
 
-def test_road_crop_is_the_window_in_the_id(rng):
+def test_road_crop_is_the_window_of_the_manifest(rng):
     # Blocks of 20 pixels: noise of single pixels packs slowly.
     image = rng.integers(0, 255, (35, 36, 3), dtype=np.uint8).repeat(20, 0).repeat(20, 1)
     image[20, 60] = image[659, 699] = 77
-    cut = shown(road_image(png(image), "1_15_y20_x60"))
-    assert (cut == image[20:660, 60:700]).all()
+    crop = [[20, 660], [60, 700]]
+    assert (shown(masks.road_image(png(image), crop=crop)) == image[20:660, 60:700]).all()
     label = np.where(image[..., 0] > 127, 255, 0).astype(np.uint8)
-    assert (shown(road_label(png(label), "1_15_y20_x60")) == label[20:660, 60:700]).all()
-    with pytest.raises(ReadError, match="holds the window"):
-        road_image(png(image), "1_15_y80_x60")
-    with pytest.raises(ReadError, match="_y<row>_x<column>"):
-        road_image(png(image), "1_15")
+    assert (shown(masks.road_label(png(label), crop=crop)) == label[20:660, 60:700]).all()
+    with pytest.raises(ReadError, match="holds the ranges"):
+        masks.road_image(png(image), crop=[[80, 720], [60, 700]])
+
+
+def test_colours_become_label_values(rng):
+    labels = rng.integers(0, 3, (6, 7))
+    palette = np.array([[0, 0, 0], [0, 255, 0], [255, 0, 0]], np.uint8)
+    colours = {"00ff00": 1, "ff0000": 2}
+    image = palette[labels]
+    assert (shown(masks.colour_labels(png(image), colours=colours)) == labels).all()
+    image[2, 3] = (255, 0, 1)
+    with pytest.raises(ReadError, match=r"colours 00ff00, ff0000, got ff0001"):
+        masks.colour_labels(png(image), colours=colours)
+    with pytest.raises(ReadError, match="expected an RGB mask"):
+        masks.colour_labels(png(image[..., 0].copy()), colours=colours)
+
+
+def test_first_channel_keeps_values(rng):
+    grey = rng.integers(0, 255, (5, 4), dtype=np.uint8)
+    assert (shown(masks.first_channel_png(png(np.stack([grey] * 3, -1)))) == grey).all()
+
+
+def tiff(stack, **options):
+    buffer = io.BytesIO()
+    first, *others = [Image.fromarray(page) for page in stack]
+    first.save(buffer, "TIFF", save_all=True, append_images=others, **options)
+    return buffer.getvalue()
 
 
 def test_vesselnn_spacing_axes_and_values(rng):
     stack = rng.integers(0, 255, (3, 5, 7), dtype=np.uint8)
+    for data in (tiff(stack), tiff(stack, compression="tiff_lzw")):
+        made = volumes.vesselnn_image(data, spacing_um=[5.0, 0.994, 1.5])
+        array, spacing = decode(made, "x.nii.gz")[:2]
+        assert (array == stack).all()
+        assert spacing == (0.005, 0.000994, 0.0015)
+        made = volumes.vesselnn_label(data, spacing_um=[5.0, 0.994, 1.5])
+        assert (decode(made, "x.nii.gz").array == (stack > 0)).all()
+
+
+def test_stacks_of_16_bits_keep_their_values(rng):
+    stack = rng.integers(0, 60000, (3, 5, 7), dtype=np.uint16)
+    for data in (tiff(stack), tiff(stack, compression="tiff_lzw")):
+        made = decode(volumes.stack_nifti(data), "x.nii.gz")
+        assert (made.array == stack).all()
+        assert made.array.dtype == np.uint16
+        assert (decode(volumes.mask_stack_nifti(data), "x.nii.gz").array == (stack > 0)).all()
+    with pytest.raises(ReadError, match="pages as the slices"):
+        volumes.stack_nifti(tiff(stack[:1]))
+
+
+def test_colours_of_16_bits_are_not_cut_to_8(rng, monkeypatch):
     buffer = io.BytesIO()
-    iio.imwrite(buffer, stack, extension=".tif", plugin="tifffile")
-    array, spacing = decode(vesselnn_image(buffer.getvalue(), "burgess2014_tgMouse"), "x.nii.gz")
-    assert (array == stack).all()
-    assert spacing == (0.005, 0.000994, 0.000994)
-    array, spacing = decode(vesselnn_label(buffer.getvalue(), "poon2015_plaqueVessels"), "x.nii.gz")
-    assert (array == (stack > 0)).all()
-    assert spacing == (0.005, 0.002485, 0.002485)
+    colours = rng.integers(0, 60000, (5, 7, 3), dtype=np.uint16)
+    iio.imwrite(buffer, colours, extension=".tif", plugin="tifffile")
+    assert (decode(buffer.getvalue(), "x.tif").array == colours).all()
+
+    def packed(*args, **options):
+        raise ValueError("<COMPRESSION.LZW: 5> requires the 'imagecodecs' package")
+
+    monkeypatch.setattr("tubekit.data.decode.iio.imread", packed)
+    with pytest.raises(ReadError, match=r"x\.tif: expected packed colours of 8 bits, got 16"):
+        decode(buffer.getvalue(), "x.tif")
+
+
+def test_channels_are_label_and_slices(rng):
+    array = rng.integers(0, 2, (8, 5, 6), dtype=np.uint8) * 255
+    data = nifti(array, (1.0, 1.0, 1.0))
+    assert (decode(volumes.channel_image_nifti(data), "x.nii.gz").array == array[1:]).all()
+    label = decode(volumes.channel_label_nifti(data), "x.nii.gz").array
+    assert label.shape == (1, 5, 6)
+    assert (label == array[:1] // 255).all()
+
+
+def test_raw_bytes_run_along_x_first():
+    data = bytes(range(24))
+    array = decode(volumes.raw_nifti(data, shape=[2, 3, 4]), "x.nii.gz").array
+    assert array[1, 2, 3] == 23
+    assert (array[0, 0] == [0, 1, 2, 3]).all()
+    with pytest.raises(ReadError, match=r"expected 24 bytes for the shape \[2, 3, 4\], got 23"):
+        volumes.raw_nifti(data[:-1], shape=[2, 3, 4])
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_cut_mask_stays_where_it_is(rng, packed):
+    array = rng.integers(0, 2, (4, 5, 6)).astype(np.int16)
+    affine = np.diag([-0.5, -0.5, 2.0, 1.0])
+    affine[:3, 3] = (10, 20, 30)
+    image = nibabel.Nifti1Image(array.T, affine)
+    data = image.to_bytes()
+    made = volumes.nifti_crop(
+        gzip.compress(data) if packed else data, crop=[[1, 3], [0, 4], [2, 6]]
+    )
+    cut = nibabel.Nifti1Image.from_bytes(gzip.decompress(made))
+    assert (array[1:3, 0:4, 2:6] == np.asarray(cut.dataobj).T).all()
+    assert cut.get_data_dtype() == np.uint8
+    assert (cut.affine @ [0, 0, 0, 1])[:3].tolist() == [10 - 0.5 * 2, 20, 30 + 2.0 * 1]
+    with pytest.raises(ReadError, match="holds the ranges"):
+        volumes.nifti_crop(data, crop=[[1, 5], [0, 4], [2, 6]])
+    with pytest.raises(ReadError, match="expected a NIfTI file"):
+        volumes.nifti_crop(data[:300], crop=[[1, 3], [0, 4], [2, 6]])
 
 
 def test_content_digest_sees_values_type_and_spacing(mask):
@@ -131,36 +202,6 @@ def test_content_digest_sees_values_type_and_spacing(mask):
     assert content_digest(encoded(mask, "PNG", compress_level=1), "b.png") == same
     assert content_digest(png(255 - mask), "a.png") != same
     assert content_digest(png(mask.T.copy()), "a.png") != same
-
-
-@pytest.mark.parametrize(
-    ("name", "role", "back"),
-    [
-        ("chase_db1", "label", lambda a: encoded(a, "PNG")),
-        ("chase_db1", "valid", lambda a: encoded(a, "GIF")),
-        ("octa_synthetic", "label", lambda a: encoded(a > 0, "PNG")),
-    ],
-)
-def test_conversion_gives_the_bytes_of_the_mirror(mirror, name, role, back):
-    manifest = load_manifest(name)
-    file = next(f for f in manifest.case_files(manifest.cases[0].id) if f.role == role)
-    wanted = (mirror / manifest.folder / file.path).read_bytes()
-    made = CONVERSIONS[file.conversion](back(shown(wanted)), file.case_id)
-    assert content_digest(made, file.path) == file.facts.content
-
-
-def test_vesselnn_conversion_gives_the_mirror(mirror):
-    manifest = load_manifest("vesselnn")
-    for role, conversion in (("image", vesselnn_image), ("label", vesselnn_label)):
-        file = next(
-            f for f in manifest.case_files("burgess2014_noisySparseVessels") if f.role == role
-        )
-        wanted = decode((mirror / manifest.folder / file.path).read_bytes(), file.path)
-        buffer = io.BytesIO()
-        iio.imwrite(buffer, wanted.array, extension=".tif", plugin="tifffile")
-        assert content_digest(conversion(buffer.getvalue(), file.case_id), file.path) == (
-            file.facts.content
-        )
 
 
 def test_road_crops_of_the_mirror_have_no_missing_imagery(mirror):

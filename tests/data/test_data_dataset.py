@@ -33,7 +33,7 @@ def test_split_in_order_and_limit(toy, monkeypatch, tmp_path):
 
 def test_leaking_split_is_refused(toy, monkeypatch, tmp_path):
     monkeypatch.setenv("TUBEKIT_MIRROR", str(toy.write_mirror(tmp_path / "m")))
-    text = toy.write_manifest().replace('group = "c"', 'group = "a"')
+    text = toy.write_manifest().replace('one = ["a", "b"]', 'one = ["a", "c"]')
     (toy.root / "manifests" / "toy.toml").write_text(text)
     with pytest.raises(ValueError, match="every patient in one split"):
         load_cases("toy", "train")
@@ -112,7 +112,7 @@ def test_command_fetch_and_verify(toy, monkeypatch, tmp_path):
     monkeypatch.setenv("TUBEKIT_MIRROR", str(mirror))
     runner = CliRunner()
     fetched = runner.invoke(app, ["fetch", "toy"])
-    assert (fetched.exit_code, fetched.output) == (0, "toy: 3 cases ready, 0 not here\n")
+    assert (fetched.exit_code, fetched.output) == (0, "toy: 6 files ready, 0 not here\n")
     assert runner.invoke(app, ["verify"]).output == "toy: 6 ok\n"
     (mirror / "toy/labels/c.png").write_bytes(b"x")
     damaged = runner.invoke(app, ["verify", "toy"])
@@ -129,13 +129,18 @@ def test_command_unknown_name_and_unavailable(toy, monkeypatch):
     assert "no data set 'toys'; known: toy" in unknown.output
     missing = CliRunner().invoke(app, ["fetch", "toy"])
     assert missing.exit_code == 1
-    assert "toy: expected its files in" in missing.output
+    assert missing.output == (
+        "6 files are missing; TUBEKIT_OFFLINE forbids to download them\n"
+        "toy: 0 files ready, 6 not here\n"
+        "  6 files: the network is off (first images/a.png)\n"
+    )
 
 
 def test_command_fetch_all_without_registration_is_no_failure(real):
     result = CliRunner().invoke(app, ["fetch"])
     assert result.exit_code == 0
-    assert "crackforest: 102 cases ready" in result.output
+    assert "crackforest: 204 files ready, 0 not here" in result.output
+    assert "chase_db1: 72 files ready, 12 not here" in result.output
     assert "register at https://drive" in result.output
 
 
@@ -147,4 +152,4 @@ def test_command_fetch_from_an_archive(toy, monkeypatch, tmp_path):
         for path, data in toy.made.items():
             opened.writestr(path, data)
     result = CliRunner().invoke(app, ["fetch", "toy", "--archive", str(tmp_path / "toy.zip")])
-    assert (result.exit_code, result.output) == (0, "toy: 3 cases ready, 0 not here\n")
+    assert (result.exit_code, result.output) == (0, "toy: 6 files ready, 0 not here\n")

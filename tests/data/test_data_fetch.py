@@ -69,9 +69,10 @@ def test_offline_never_asks_the_network(toy, server, monkeypatch, by):
 def test_no_server_ends_quickly_after_one_attempt(toy, monkeypatch):
     calls = []
     monkeypatch.setattr(
-        "tubekit.data.fetch.download",
-        lambda url, bar: calls.append(url) or download(url),
+        "tubekit.data.transfer.download",
+        lambda url, limit: calls.append(url) or download(url, limit=limit),
     )
+    monkeypatch.setattr("tubekit.data.transfer.SIDE_BY_SIDE", 1)
     with pytest.raises(DataUnavailable, match="3 missing, first a"):
         resolve("toy")
     assert len(calls) == 1
@@ -145,11 +146,11 @@ def test_part_that_is_already_complete(toy, server):
 
 
 @pytest.mark.parametrize("fault", ["tamper", "truncate"])
-def test_wrong_bytes_are_refused_and_leave_nothing(toy, server, fault):
+def test_wrong_bytes_are_refused_and_others_arrive(toy, server, fault):
     server.fault, server.times = fault, 1
     with pytest.raises(IntegrityError, match=r"raw/a\.png: expected SHA-256 \w+ .*got \w+ .*fetch"):
         resolve("toy", ["a"])
-    assert not stored(toy)
+    assert list(stored(toy)) == ["labels/a.png"]
     assert not parts()
     resolve("toy", ["a"])
     assert stored(toy)["images/a.png"] == toy.made["images/a.png"]
@@ -159,7 +160,11 @@ def test_wrong_bytes_of_a_converted_file(toy, server):
     server.files["raw/a_mask.png"] = server.files["raw/b_mask.png"]
     with pytest.raises(IntegrityError, match=r"a_mask\.png: expected SHA-256"):
         resolve("toy", ["a"])
-    server.files["raw/a_mask.png"] = b"<html>not a picture</html>"
+    server.files["raw/a_mask.png"] = page = b"<html>not a picture</html>"
+    with pytest.raises(IntegrityError, match=r"a_mask\.png: expected SHA-256"):
+        resolve("toy", ["a"])
+    toy.raw["raw/a_mask.png"] = page
+    toy.write_manifest(server.url)
     with pytest.raises(IntegrityError, match=r"a_mask\.png: the conversion 'threshold_png' failed"):
         resolve("toy", ["a"])
     assert sorted(stored(toy)) == ["images/a.png"]
@@ -169,7 +174,7 @@ def test_not_found_is_one_clear_error(toy, server):
     with pytest.raises(
         DownloadError, match=r"nothing\.png: expected the file, got HTTP status 404"
     ):
-        download(f"{server.url}/nothing.png")
+        download(f"{server.url}/nothing.png", limit=9)
     assert not parts()
     assert len(server.requests) == 1
 

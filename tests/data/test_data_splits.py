@@ -8,9 +8,9 @@ from tubekit.data import check_patient_wise, kfold, load_manifest
 
 
 def test_leak_is_told(toy):
-    text = toy.write_manifest().replace('group = "c"', 'group = "a"')
+    text = toy.write_manifest().replace('one = ["a", "b"]', 'one = ["a", "c"]')
     (toy.root / "manifests" / "toy.toml").write_text(text)
-    with pytest.raises(ValueError, match="got group 'a' in test and train; move all its cases"):
+    with pytest.raises(ValueError, match="got group 'one' in test and train; move all its cases"):
         check_patient_wise(load_manifest("toy"))
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from tubekit import geometry, metrics, phantoms
 from tubekit.experiments import primer
+from tubekit.types import Case
 
 
 @pytest.fixture(scope="module")
@@ -105,9 +106,30 @@ def test_patches_see_less_than_the_whole_image():
     assert table["tubekit, mean over patches of 32"] == 0
 
 
+def test_small_things_lie_in_the_middle_of_their_window():
+    mask = np.zeros((200, 300), bool)
+    mask[90:94, 150:158] = True
+    rows, columns = primer.densest_window(mask, 60)
+    assert abs((rows.start + rows.stop) / 2 - 92) <= 1
+    assert abs((columns.start + columns.stop) / 2 - 154) <= 1
+
+
 def test_densest_window_finds_the_blob_and_stays_inside():
     mask = np.zeros((50, 20), bool)
     mask[40:49, 3:6] = True
     window = primer.densest_window(mask, 24)
     assert mask[window].shape == (24, 20)
     assert mask[window].sum() == mask.sum()
+
+
+def test_fullest_slice_of_a_volume_and_of_a_photograph():
+    label = np.zeros((3, 4, 5), int)
+    label[1, 0, 0], label[2, :2, :2] = 1, 2
+    image = np.arange(60, dtype=np.float32).reshape(1, 3, 4, 5)
+    picture, mask = primer.fullest_slice(Case("a", image, label, (1.0, 1.0, 1.0)))
+    np.testing.assert_array_equal(picture, image[:, 2])
+    np.testing.assert_array_equal(mask, label[2])
+    flat = Case("b", image[:, 0], label[1], (1.0, 1.0))
+    picture, mask = primer.fullest_slice(flat)
+    np.testing.assert_array_equal(picture, flat.image)
+    np.testing.assert_array_equal(mask, flat.label)

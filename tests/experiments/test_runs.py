@@ -16,6 +16,7 @@ from tubekit.experiments.record import read_records, record_path
 from tubekit.experiments.run import run
 from tubekit.losses import DiceCELoss, SkeletonRecallLoss, WeightedSum
 from tubekit.networks import UNet
+from tubekit.phantoms import phantom_cases
 from tubekit.training import adamw
 from tubekit.types import Case, Spec
 
@@ -146,3 +147,28 @@ def test_the_passport_reaches_the_build_and_the_page(tmp_path, monkeypatch):
     assert facts["verdicts"] == {"reproduced": 3, "trend only": 1}
     assert facts["peak_memory_mb"] > 0
     assert "CHASE_DB1 (real)" in html
+
+
+def test_a_phantom_in_place_of_absent_data_shows_a_badge(monkeypatch, capsys):
+    monkeypatch.setenv("TUBEKIT_MIRROR", "")
+    monkeypatch.setenv("TUBEKIT_OFFLINE", "1")
+    monkeypatch.setenv("TUBEKIT_CACHE", "/nonexistent")
+    shown = []
+    monkeypatch.setattr(passport, "display", shown.append)
+    page = passport.start("01", "smoke", device="cpu")
+    cases = page.cases("chase_db1", "fundus", limit=2)
+    assert len(cases) == 2
+    assert "phantom-badge" in shown[0].text
+    assert "CHASE_DB1" in shown[0].text
+    page.data_used("vascular", "phantom")  # meant to be one: no badge
+    assert len(shown) == 1
+    assert [d["in_place_of"] for d in page.facts["data"]] == ["CHASE_DB1", ""]
+
+
+def test_real_data_show_no_badge(monkeypatch):
+    case = phantom_cases("fundus", 1, 0)[0]
+    monkeypatch.setattr(passport, "first_cases", lambda *a, **k: ([case], "real"))
+    monkeypatch.setattr(passport, "display", lambda _: pytest.fail("a badge"))
+    page = passport.start("01", "smoke", device="cpu")
+    assert page.cases("chase_db1", "fundus") == [case]
+    assert page.facts["data"][0]["name"] == "CHASE_DB1"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from tubekit.geometry import components, euler_number
+from tubekit.geometry import betti_numbers, components, euler_number
 from tubekit.geometry.kernels import peeling
 from tubekit.geometry.simple_points import (
     CENTRE,
@@ -72,6 +72,17 @@ def test_euler_is_necessary_and_not_sufficient(blocks, truth):
     euler = euler_simple(neighbourhood(blocks))
     assert euler[truth].all()
     assert euler[~truth].any()
+
+
+def test_a_ring_over_a_stem_deceives_euler():
+    """A split and a tunnel cancel; the primer draws this block."""
+    block = np.array(list("010101010000010000000010000"), int).reshape(1, 3, 3, 3).astype(bool)
+    assert euler_simple(neighbourhood(block)).all()
+    assert not boolean_simple(neighbourhood(block)).any()
+    deleted = block[0].copy()
+    deleted[1, 1, 1] = False
+    assert betti_numbers(block[0]) == (1, 0, 0)
+    assert betti_numbers(deleted) == (2, 1, 0)
 
 
 def test_euler_counts_what_deletion_changes(blocks):

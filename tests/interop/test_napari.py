@@ -1,7 +1,7 @@
 """Pictures by napari where it can run, by matplotlib where it cannot, and never an exception."""
 
 import importlib.util
-import shutil
+import os
 import subprocess
 import sys
 import types
@@ -16,7 +16,6 @@ from tubekit.interop.napari_shot import add_layers
 from tubekit.plots import class_colours
 
 HAS_NAPARI = importlib.util.find_spec("napari") is not None
-HAS_SCREEN = HAS_NAPARI and shutil.which("xvfb-run") is not None
 
 
 @pytest.fixture
@@ -119,9 +118,41 @@ def test_black_pictures_are_refused(monkeypatch, layers):
     assert "black" in screenshot(layers, size=(60, 80)).source
 
 
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [
+        (
+            "qt.qpa.plugin: From 6.5.0, xcb-cursor0 or libxcb-cursor0 is needed to load the Qt xcb "
+            "platform plugin.\nAvailable platform plugins are: xcb, offscreen.\n",
+            "the system library libxcb-cursor0 is missing",
+        ),
+        (
+            "ImportError: libEGL.so.1: cannot open shared object file: No such file or directory",
+            "the system library libEGL.so.1 is missing",
+        ),
+        ("loading\nsegmentation fault\n", "segmentation fault"),
+        ("", ""),
+    ],
+)
+def test_the_reason_names_the_missing_library(output, reason):
+    assert bridge.why_failed(output) == reason
+
+
+@pytest.fixture(scope="module")
+def working_napari():
+    """Skip unless napari alone, without this library, can open a window here: tried once."""
+    if missing := bridge._missing():
+        pytest.skip(missing)
+    program = "import napari; napari.Viewer(show=True).screenshot(flash=False)"
+    command = ["xvfb-run", "-a", "-s", bridge._SCREEN, sys.executable, "-c", program]
+    environment = {k: v for k, v in os.environ.items() if k != "QT_QPA_PLATFORM"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if done.returncode != 0:
+        pytest.skip(f"napari cannot open a window: {bridge.why_failed(done.stdout + done.stderr)}")
+
+
 @pytest.mark.slow
-@pytest.mark.skipif(not HAS_SCREEN, reason="napari or xvfb-run is not installed")
-def test_napari_takes_the_picture(layers):
+def test_napari_takes_the_picture(working_napari, layers):
     still = screenshot(layers[1:], size=(120, 160))
     assert still.source.startswith("Picture taken with napari"), still.source
     assert still.image.shape == (120, 160, 3)

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import jupytext
 import pytest
+import yaml
 from nbformat import NotebookNode
+
+from tubekit.plots import diagram
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "notebooks").glob("*.md"))
@@ -29,9 +32,9 @@ def code_lines(cell: NotebookNode) -> int:
 
 
 def words(source: Path) -> int:
-    """Words of prose: no code blocks, no formulas, no directive options."""
+    """Words of prose: no code blocks, no drawings, no formulas, no directive options."""
     text = "\n".join(cell.source for cell in cells(source, "markdown"))
-    text = re.sub(r"^```\{literalinclude\}.*?^```", "", text, flags=re.M | re.S)
+    text = re.sub(r"^```\{(literalinclude|diagram)\}.*?^```", "", text, flags=re.M | re.S)
     text = re.sub(r"\$\$.*?\$\$|\$[^$]*\$", " ", text, flags=re.S)
     text = re.sub(r"^:[\w-]+:.*$|^[`:~]{3,}.*$", "", text, flags=re.M)
     return len(re.findall(r"[^\W\d_]{2,}", text))
@@ -73,6 +76,17 @@ def test_pictures_have_caption_and_name(source: Path) -> None:
             names.append(figure.get("name"))
     assert all(names)
     assert len(set(names)) == len(names)
+
+
+@each
+def test_diagrams_draw_and_name_code_that_exists(source: Path) -> None:
+    text = source.read_text(encoding="utf-8")
+    drawings = re.findall(
+        r"^```\{diagram\} [^\n]+\n:name: (fig-[^\n]+)\n(.*?)^```", text, re.M | re.S
+    )
+    assert len(drawings) == text.count("```{diagram}")
+    for name, body in drawings:
+        diagram(**yaml.safe_load(body), name=name)
 
 
 @each

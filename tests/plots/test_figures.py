@@ -38,7 +38,7 @@ def all_figures(image, masks):
     return {
         "images": plots.show_images([image, np.repeat(image, 3, axis=0)], ["grey", "colour"]),
         "overlay": plots.overlay(image, {"one": masks}),
-        "zoom": plots.overlay(image, {"one": masks, "two": masks[::-1]}, zoom=(10, 30, 20, 50)),
+        "zoom": plots.overlay(image, {"one": masks, "two": masks[::-1]}, zoom=np.s_[10:30, 20:50]),
         "classes": plots.class_map(masks[0] + 2 * masks[1].astype(int), ["a", "b", "c"]),
         "skeleton": plots.skeleton_overlay(masks[0], {"thin": masks[0] & masks[1]}),
         "curves": plots.training_curves(curves, ylabel="loss"),
@@ -78,7 +78,7 @@ def test_outcomes_by_hand():
 
 def test_overlay_paints_each_outcome_in_its_colour(image, masks):
     target, prediction = masks
-    figure = plots.overlay(image, {"one": masks}, zoom=(10, 30, 20, 50))
+    figure = plots.overlay(image, {"one": masks}, zoom=np.s_[10:30, 20:50])
     painted = figure.axes[0].images[1].get_array()
     for mask, (_, colour, _) in zip(
         (target & prediction, prediction & ~target, target & ~prediction), OUTCOMES, strict=True
@@ -97,7 +97,7 @@ def test_overlay_paints_each_outcome_in_its_colour(image, masks):
 
 
 def test_panels_of_many_pairs_keep_their_zoom_below(image, masks):
-    figure = plots.overlay(image, dict.fromkeys("abc", masks), zoom=(0, 9, 0, 9), columns=2)
+    figure = plots.overlay(image, dict.fromkeys("abc", masks), zoom=np.s_[:9, :9], columns=2)
     titles = [ax.get_title() for ax in figure.axes]
     assert titles == ["a", "b", "a, enlarged", "b, enlarged", "c", "", "c, enlarged", ""]
 
@@ -196,7 +196,7 @@ def test_show_wants_alternative_text(displayed):
         (lambda i, m: plots.show_images([np.zeros((4, 5, 6))]), "slice or a projection"),
         (lambda i, m: plots.overlay(i, {"a": (m[0][1:], m[1])}), "equal shapes"),
         (lambda i, m: plots.overlay(i, {"a": (m[0] * 2, m[1])}), "binary"),
-        (lambda i, m: plots.overlay(i, {"a": m}, zoom=(0, 99, 0, 9)), "inside the image"),
+        (lambda i, m: plots.overlay(i, {"a": m}, zoom=np.s_[0:99, 0:9]), "inside the image"),
         (lambda i, m: plots.class_map(5 * m[0].astype(int), ["a"]), "lie in 0..1"),
         (lambda i, m: plots.bars({"a": 1.0}, xlabel="", intervals={"b": (0.0, 1.0)}), "one of"),
         (lambda i, m: plots.bars({"a": 1.0}, xlabel="", intervals={"a": (2.0, 3.0)}), "hold"),

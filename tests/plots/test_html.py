@@ -177,7 +177,7 @@ def test_a_corner_without_words_is_no_heading_and_a_note_follows():
 def test_table_keeps_whole_numbers_whole():
     frame = pd.DataFrame({"n": [3, 4], "x": [0.5, np.nan]})
     cells = re.findall("<td data.*?>(.*?)</td>", plots.table_html(frame, caption="c").text)
-    assert cells == ["3", "0.5", "4", "–"]
+    assert cells == ["3", "0.500", "4", "–"]
 
 
 def test_tables_refuse_missing_captions_and_columns():

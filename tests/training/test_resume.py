@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from torch import nn
 
 from tests.training import _run
 from tubekit.losses import DiceCELoss
-from tubekit.training import fit, load_checkpoint, nnunet_sgd, save_checkpoint
+from tubekit.training import fit, load_checkpoint, loop, nnunet_sgd, save_checkpoint
 
 SCRIPT = Path(_run.__file__)
 
@@ -109,19 +110,26 @@ def test_a_finished_run_is_not_trained_again(tmp_path: Path, reference: tuple) -
 
 
 def test_seconds_bound_the_run_and_more_seconds_continue_it(
-    tmp_path: Path, reference: tuple
+    tmp_path: Path, reference: tuple, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    clock = [0.0]  # moves only while a batch is made: no machine is slow enough to matter
+
+    def sleep(seconds: float) -> None:
+        clock[0] += seconds
+
+    monkeypatch.setattr(_run.time, "sleep", sleep)
+    monkeypatch.setattr(loop, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
     path = tmp_path / "run.ckpt"
-    first = _run.train(_run.network(), path, pause=0.01, max_seconds=0.15, prefetch=False)
+    first = _run.train(_run.network(), path, pause=1.0, max_seconds=15.0, prefetch=False)
     assert first.stopped_by == "seconds"
-    assert 0 < first.steps_done < _run.STEPS
+    assert first.steps_done == 15
     assert first.history[-1]["validation"] is not None
-    again = _run.train(_run.network(), path, max_seconds=0.15)
+    again = _run.train(_run.network(), path, max_seconds=15.0)
     assert again.steps_done == first.steps_done
     net = _run.network()
-    last = _run.train(net, path, max_seconds=1000.0)
+    last = _run.train(net, path, pause=1.0, max_seconds=1000.0, prefetch=False)
     assert last.stopped_by == "steps"
-    assert last.seconds > first.seconds
+    assert last.seconds == _run.STEPS
     assert [r["loss"] for r in last.history] == [r["loss"] for r in reference[1]]
 
 

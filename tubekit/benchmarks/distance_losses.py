@@ -7,14 +7,17 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float32, Integer
-from monai.losses import BoundaryLoss as MonaiBoundary
-from monai.losses import HausdorffDTLoss as MonaiHausdorff
 from torch import Tensor
 
+from tubekit._extras import extra
 from tubekit.benchmarks.measure import Row
 from tubekit.geometry import signed_distance
 from tubekit.losses import BoundaryLoss, HausdorffDTLoss
 from tubekit.phantoms import vascular_phantom
+
+with extra("test", __name__):
+    from monai.losses import BoundaryLoss as MonaiBoundary
+    from monai.losses import HausdorffDTLoss as MonaiHausdorff
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 Result = tuple[float, Tensor]

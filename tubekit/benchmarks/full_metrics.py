@@ -6,19 +6,22 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from jaxtyping import Bool
-from monai.metrics import (
-    compute_average_surface_distance,
-    compute_dice,
-    compute_hausdorff_distance,
-    compute_surface_dice,
-)
-from skimage import measure, morphology
 
 from tubekit import metrics
+from tubekit._extras import extra
 from tubekit.benchmarks.measure import Row
 from tubekit.metrics import CaseReport
 from tubekit.phantoms import GrowthRule, Root, grow_tree, rasterise
 from tubekit.types import Spacing
+
+with extra("test", __name__):
+    from monai.metrics import (
+        compute_average_surface_distance,
+        compute_dice,
+        compute_hausdorff_distance,
+        compute_surface_dice,
+    )
+    from skimage import measure, morphology
 
 Pair = tuple[Bool[np.ndarray, "z y x"], Bool[np.ndarray, "z y x"]]
 Values = dict[str, float]

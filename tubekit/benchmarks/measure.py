@@ -9,7 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
+from tubekit._extras import extra
+
+with extra("test", __name__):
+    import psutil
 
 MEGABYTE = 1e6
 ENOUGH_SECONDS, MOST_REPEATS = 4.0, 100
@@ -104,6 +107,23 @@ def measure(row: Row) -> Measurement:
         time_target=row.time_target,
         memory_target=row.memory_target,
         note=row.note,
+    )
+
+
+def describe(row: Measurement) -> str:
+    """One line of the table in words."""
+
+    def against(ratio: float, target: float | None) -> str:
+        if target is None:
+            return f"{ratio:.3g}"
+        return f"{ratio:.3g} (asked: {target:.3g}, {'yes' if ratio <= target else 'NO'})"
+
+    return (
+        f"{row.instrument} / {row.peer}: time {against(row.time_ratio, row.time_target)}, "
+        f"memory {against(row.memory_ratio, row.memory_target)}; "
+        f"{1000 * row.seconds:.1f} ms against {1000 * row.peer_seconds:.1f} ms, "
+        f"{row.megabytes:.0f} MB against {row.peer_megabytes:.0f} MB; "
+        f"{row.equality}: {row.difference:.3g} ({'equal' if row.equal else 'DIFFERENT'})"
     )
 
 

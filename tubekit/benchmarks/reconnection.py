@@ -7,11 +7,14 @@ import numpy as np
 from jaxtyping import Bool, Int64
 from scipy import ndimage
 from scipy.spatial.distance import cdist
-from skimage.draw import line_nd
 
+from tubekit._extras import extra
 from tubekit.benchmarks.measure import Row
 from tubekit.geometry import components, rasterise_line, reconnect
 from tubekit.phantoms import Root, grow_tree, rasterise
+
+with extra("test", __name__):
+    from skimage.draw import line_nd
 
 SIZE, COMPONENTS = 128, 200
 MAX_DISTANCE, MIN_VOXELS = 15.0, 3

@@ -8,7 +8,6 @@ from pathlib import Path
 from tubekit.benchmarks.measure import Measurement, Row, measure
 from tubekit.experiments.cost import read_costs, write_costs
 from tubekit.experiments.environment import commit, device_name, now
-from tubekit.experiments.record import RESULTS
 
 RECORD = "instruments__cpu"
 """The stored table; a machine with another device may store its own beside it."""
@@ -41,7 +40,8 @@ def run(
     only: str = "",
     report: Callable[[Measurement], None] = lambda _: None,
     record: str = RECORD,
-    root: Path = RESULTS,
+    *,
+    root: Path,
 ) -> Path:
     """Measure row by row and store each as soon as it is known.
 

@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Integer
-from monai.losses import SoftclDiceLoss as MonaiLoss
 from torch import Tensor
 
+from tubekit._extras import extra
 from tubekit.benchmarks.measure import Row
 from tubekit.losses import SoftClDiceLoss
 from tubekit.phantoms import vascular_phantom
+
+with extra("test", __name__):
+    from monai.losses import SoftclDiceLoss as MonaiLoss
 
 ITERATIONS = 10
 

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator
 
-import gudhi
 import numpy as np
 from jaxtyping import Bool
-from skimage import measure
 
+from tubekit._extras import extra
 from tubekit.benchmarks.measure import Row
 from tubekit.geometry import betti_numbers
 from tubekit.phantoms import Root, grow_tree, rasterise
+
+with extra("test", __name__):
+    import gudhi
+    from skimage import measure
 
 SIZE = 128
 

@@ -6,11 +6,14 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import UInt8
 from scipy import ndimage
-from skimage import morphology
 
+from tubekit._extras import extra
 from tubekit.benchmarks.measure import Row
 from tubekit.geometry import tubed_skeleton
 from tubekit.phantoms import GrowthRule, Root, grow_tree, rasterise
+
+with extra("test", __name__):
+    from skimage import morphology
 
 # Shape, radius of the trunk in voxels, generations, repeats.
 SIZES: tuple[tuple[tuple[int, ...], float, int, int], ...] = (

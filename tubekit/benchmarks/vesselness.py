@@ -5,13 +5,16 @@ from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import Float32
-from skimage import filters
-from skimage.feature import hessian_matrix, hessian_matrix_eigvals
 
 from tubekit import geometry
+from tubekit._extras import extra
 from tubekit.benchmarks.measure import Row
 from tubekit.phantoms import fundus_phantom, vascular_phantom
 from tubekit.types import Spacing
+
+with extra("test", __name__):
+    from skimage import filters
+    from skimage.feature import hessian_matrix, hessian_matrix_eigvals
 
 Image = Float32[np.ndarray, "*s"]
 

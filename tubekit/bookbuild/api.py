@@ -48,16 +48,15 @@ formula is derived; the layers are listed from the ground up, and no layer uses 
 def public_names(module: ModuleType) -> list[str]:
     """Functions and classes of ``__all__``, or, where that is absent, of the module itself."""
     declared = getattr(module, "__all__", None)
-    return sorted(
-        name
-        for name, value in vars(module).items()
-        if (inspect.isclass(value) or inspect.isfunction(value))
-        and (
-            name in declared
-            if declared is not None
-            else not name.startswith("_") and value.__module__.startswith(module.__name__)
-        )
-    )
+    found = []
+    for name in vars(module) if declared is None else declared:
+        value = getattr(module, name)
+        if not (inspect.isclass(value) or inspect.isfunction(value)):
+            continue
+        own = not name.startswith("_") and value.__module__.startswith(module.__name__)
+        if declared is not None or own:
+            found.append(name)
+    return sorted(found)
 
 
 def _page(name: str, title: str) -> str:

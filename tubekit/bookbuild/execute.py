@@ -13,14 +13,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import jupytext
-import nbformat
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
-from nbformat import NotebookNode
-
+from tubekit._extras import extra
 from tubekit.bookbuild.key import code_key, run_key
 from tubekit.bookbuild.layout import BuildError, Layout
 from tubekit.bookbuild.memory import PeakMemory
+
+with extra("book", __name__):
+    import jupytext
+    import nbformat
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from nbformat import NotebookNode
 
 CELL_TIMEOUT_SECONDS = {"smoke": 1200, "laptop": 4 * 3600, "full": 7 * 24 * 3600}
 RUNS_KEPT = 3

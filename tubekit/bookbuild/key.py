@@ -9,11 +9,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from nbformat import NotebookNode
-
+from tubekit._extras import extra
 from tubekit.bookbuild.layout import Layout
-from tubekit.data.fetch import local_folders
 from tubekit.data.manifest import read_manifest
+from tubekit.data.places import local_folders
+
+with extra("book", __name__):
+    from nbformat import NotebookNode
 
 # Parts of the library that a notebook calls or is run by; the rest of the folder, like the command
 # line, only arranges what a run has printed.

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
+from tubekit import _folders
+from tubekit._extras import REPOSITORY, extra
 
 PROFILES = ("smoke", "laptop", "full")
 
@@ -27,16 +28,7 @@ class Layout:
 
     @classmethod
     def of(cls, root: Path) -> "Layout":
-        """The layout of a checkout.
-
-        Raises:
-            BuildError: ``root`` is not a checkout, e.g. because the library was installed alone.
-        """
-        if not (root / "book" / "_config.yml").is_file():
-            raise BuildError(
-                f"expected a checkout with book/_config.yml in {root}, found none; "
-                "clone the repository and install it with `make book`"
-            )
+        """The layout of a checkout."""
         return cls(
             notebooks=root / "notebooks",
             book=root / "book",
@@ -56,6 +48,8 @@ class Layout:
     @property
     def repository(self) -> str:
         """Address of the public repository, from the book's configuration."""
+        with extra("book", __name__):
+            import yaml
         config = yaml.safe_load((self.book / "_config.yml").read_text(encoding="utf-8"))
         return config["repository"]["url"].rstrip("/")
 
@@ -74,5 +68,15 @@ class Layout:
 
 
 def checkout() -> Layout:
-    """The layout of the checkout this library runs from."""
-    return Layout.of(Path(__file__).resolve().parents[2])
+    """The layout of the checkout this library runs from.
+
+    Raises:
+        BuildError: there is none, because the library was installed alone.
+    """
+    root = _folders.checkout()
+    if root is None:
+        raise BuildError(
+            "expected to run from a checkout, which holds the notebooks and pages, got an "
+            f"installation without them; type: git clone {REPOSITORY}, then `make book` in there"
+        )
+    return Layout.of(root)

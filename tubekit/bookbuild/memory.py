@@ -3,7 +3,10 @@
 import threading
 from types import TracebackType
 
-import psutil
+from tubekit._extras import extra
+
+with extra("book", __name__):
+    import psutil
 
 INTERVAL_SECONDS = 0.2
 

@@ -111,9 +111,10 @@ def data_page(layout: Layout) -> str:
 # Data sets
 
 Written from the manifests in `data_manifests/`, one TOML file a data set. Each lists every
-file with its SHA-256; a file that differs is refused. Images of one patient never stand on both
-sides of a split. The date beside a licence says when its text was last read. Where a set cannot be
-fetched the chapters show a phantom and say so; `tubekit data list` shows what your machine has.
+file with its public address and its SHA-256; a file that differs is refused. Images of one patient
+never stand on both sides of a split. The date beside a licence says when its text was last read.
+Where a set cannot be fetched the chapters show a phantom and say so; `tubekit data list` shows what
+your machine has.
 
 {table("Data sets", header, rows).text}
 
@@ -121,12 +122,8 @@ fetched the chapters show a phantom and say so; `tubekit data list` shows what y
 
 
 def _data_section(m: Manifest) -> str:
-    sources = "\n".join(
-        f"- <{source.repository or source.url}>"
-        + (f", commit `{source.commit[:12]}`" if source.commit else "")
-        + (f": {source.note}" if source.note else "")
-        for source in m.upstream.values()
-    )
+    pages = [f"- <{p.url}>" + (f": {p.note}" if p.note else "") for p in m.upstream.values()]
+    sources = "\n".join([*pages, *_origins(m)])
     classes = ", ".join(
         f"{value}: {name}" for value, name in zip(m.labels.values, m.labels.names, strict=True)
     )
@@ -141,6 +138,7 @@ def _data_section(m: Manifest) -> str:
 - Spacing: {spacing}
 - Preprocessing: {m.preprocessing}
 {remarks}
+{f"- **Masks drawn by a program, no truth:** {', '.join(m.automatic)}" if m.automatic else ""}
 {f"- How to obtain it: {m.obtain}" if m.obtain else ""}
 
 {"Sources:" if sources else ""}
@@ -148,6 +146,18 @@ def _data_section(m: Manifest) -> str:
 {sources}
 
 """
+
+
+def _origins(m: Manifest) -> list[str]:
+    """One line per public repository: commit, what comes from it, and how it is converted."""
+    roles: dict[str, list[str]] = {}
+    for role, origin in m.origin.items():
+        place = f"<https://github.com/{origin.repository}>, commit `{(origin.commit or '')[:12]}`"
+        copied = "unchanged" if origin.conversion == "identity" else f"`{origin.conversion}`"
+        roles.setdefault(place if origin.repository else f"<{origin.url}>", []).append(
+            f"{role} {copied}"
+        )
+    return [f"- {place}: {', '.join(files)}" for place, files in roles.items()]
 
 
 def duration(seconds: float) -> str:

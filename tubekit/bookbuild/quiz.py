@@ -2,8 +2,12 @@
 
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from tubekit._extras import extra
+
+with extra("book", __name__):
+    import yaml
 
 
 class Choice(BaseModel):

@@ -5,13 +5,17 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-import nbformat
-from nbformat import NotebookNode
-
+from tubekit._extras import extra
 from tubekit.bookbuild import api, pages
 from tubekit.bookbuild.config import sphinx_configuration
+from tubekit.bookbuild.entry_picture import entry_picture
 from tubekit.bookbuild.execute import Run, read
 from tubekit.bookbuild.layout import BuildError, Layout
+
+with extra("book", __name__):
+    import nbformat
+    from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
 
 Files = dict[str, bytes]
 TITLE = re.compile(r"^# .+$", re.M)
@@ -19,7 +23,7 @@ NOT_PAGES = ("results", "_build", "__pycache__")
 
 
 def assemble(layout: Layout, runs: Sequence[Run]) -> Files:
-    """All source files of the site: pages, executed notebooks, generated pages, sources.
+    """All source files of the site: pages, executed notebooks, what is generated, sources.
 
     Notebooks keep the path they have in the repository (``notebooks/NN_name``), so that the
     theme's links to Binder and Colab fit. The library lies under ``_src/tubekit`` for
@@ -45,6 +49,7 @@ def assemble(layout: Layout, runs: Sequence[Run]) -> Files:
                 files[f"_downloads_src/{pair.name}"] = pair.read_bytes()
     for name, text in {**pages.generated(layout, runs), **api.generated(layout)}.items():
         files[name] = text.encode()
+    files["_static/entry.png"] = entry_picture()
     files["conf.py"] = sphinx_configuration(layout).encode()
     return files
 
@@ -63,11 +68,25 @@ def with_outputs(fresh: NotebookNode, executed: NotebookNode) -> NotebookNode:
             done = next(outputs)
             cell.outputs, cell.execution_count = done.outputs, done.execution_count
             _hand_over_alt_text(cell)
+            cells.extend(_badges_apart(cell))
         cells.append(cell)
         if "parameters" in cell.metadata.get("tags", []):
             cells.extend(injected)
+    for number, cell in enumerate(cells):
+        cell.id = (
+            f"cell-{number}"  # a notebook is read with random ones, and equal pages would differ
+        )
     fresh.cells = cells
     return fresh
+
+
+def _badges_apart(cell: NotebookNode) -> list[NotebookNode]:
+    """Move badges above the cell of a figure: MyST-NB gives each output its caption and name."""
+    badges = [output for output in cell.outputs if "text/html" in output.get("data", {})]
+    if not badges or "figure" not in cell.metadata.get("mystnb", {}):
+        return []
+    cell.outputs = [output for output in cell.outputs if output not in badges]
+    return [new_code_cell(outputs=badges, metadata={"tags": ["remove-input"]})]
 
 
 def _hand_over_alt_text(cell: NotebookNode) -> None:
@@ -93,8 +112,20 @@ def add_header(notebook: NotebookNode, run: Run, layout: Layout) -> None:
         f"{run.peak_memory_mb / 1000:.1f} GB of memory ({{ref}}`status <status>`). "
         f"Download: {downloads}. {launch_links(run.notebook, layout)}"
     )
-    box = f"\n\n```{{div}} run-line\n{line}\n```\n"
+    box = f"\n\n```{{div}} run-line\n{line}\n```\n{phantom_note(run)}"
     titled.source = TITLE.sub(lambda found: found[0] + box, titled.source, count=1)
+
+
+def phantom_note(run: Run) -> str:
+    """What the page shows in place of real data that were not there, as a box; else nothing."""
+    absent = dict.fromkeys(filter(None, (d.get("in_place_of") for d in run.passport["data"])))
+    if not absent:
+        return ""
+    return (
+        "\n```{div} phantom-badge\n**Phantoms.** This page was built without the files of "
+        f"{', '.join(absent)}. Synthetic images stand in for them; numbers and pictures that say "
+        "otherwise in the text are those of the real data.\n```\n"
+    )
 
 
 def launch_links(notebook: str, layout: Layout) -> str:

@@ -7,12 +7,14 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import jupytext
-from nbformat import NotebookNode
-
+from tubekit._extras import extra
 from tubekit.bookbuild.execute import read
 from tubekit.bookbuild.layout import BuildError, Layout
 from tubekit.bookbuild.quiz import as_gift, as_markdown, parse
+
+with extra("book", __name__):
+    import jupytext
+    from nbformat import NotebookNode
 
 # A fenced directive: the closing fence has as many marks as the opening one.
 FENCED = (

@@ -1,21 +1,30 @@
-"""Data sets: manifests, verified files, readers, splits, target maps, patches."""
+"""Data sets: manifests, verified files, readers, splits, target maps, patches.
 
-from tubekit.data.archive import ArchiveError, extract
-from tubekit.data.confidence import confidence_map, relaxation_beta
-from tubekit.data.dataset import describe, downscale, load_cases
-from tubekit.data.decode import ReadError
-from tubekit.data.download import DownloadError
-from tubekit.data.encode import write_label
-from tubekit.data.fetch import DataUnavailable, IntegrityError, Resolved, resolve, verify
-from tubekit.data.manifest import Manifest, known_names, load_manifest, read_manifest
-from tubekit.data.normalisation import normalise
-from tubekit.data.organ import close_organ_mask, crop_to_valid, inside_closed_organ
-from tubekit.data.preprocess import clip_window, resample
-from tubekit.data.readers import read_case, read_image, read_label
-from tubekit.data.sampling import PatchSampler
-from tubekit.data.splits import check_patient_wise, kfold
-from tubekit.data.targets import cached_target_map, target_map
-from tubekit.data.vesselness_channel import with_vesselness
+Reading needs no extra; downloads need ``[data]``.
+"""
+
+from typing import TYPE_CHECKING
+
+from tubekit._lazy import lazy
+
+if TYPE_CHECKING:
+    from tubekit.data.archive import ArchiveError, extract
+    from tubekit.data.confidence import confidence_map, relaxation_beta
+    from tubekit.data.dataset import describe, downscale, load_cases
+    from tubekit.data.decode import ReadError
+    from tubekit.data.download import DownloadError
+    from tubekit.data.encode import write_label
+    from tubekit.data.fetch import DataUnavailable, Resolved, resolve, verify
+    from tubekit.data.integrity import IntegrityError
+    from tubekit.data.manifest import Manifest, known_names, load_manifest, read_manifest
+    from tubekit.data.normalisation import normalise
+    from tubekit.data.organ import close_organ_mask, crop_to_valid, inside_closed_organ
+    from tubekit.data.preprocess import clip_window, resample
+    from tubekit.data.readers import read_case, read_image, read_label
+    from tubekit.data.sampling import PatchSampler
+    from tubekit.data.splits import check_patient_wise, kfold
+    from tubekit.data.targets import cached_target_map, target_map
+    from tubekit.data.vesselness_channel import with_vesselness
 
 __all__ = [
     "ArchiveError",
@@ -53,3 +62,5 @@ __all__ = [
     "with_vesselness",
     "write_label",
 ]
+
+__getattr__ = lazy(__name__, __file__)

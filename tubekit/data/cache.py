@@ -66,5 +66,5 @@ def sources(*names: str) -> str:
     files = sorted(Path(tubekit.geometry.__file__).parent.rglob("*.py"))
     texts = [path.read_text(encoding="utf-8") for path in files]
     texts += [inspect.getsource(importlib.import_module(name)) for name in names]
-    packages = [version(p) for p in ("numpy", "scipy", "scikit-image", "edt", "numba")]
+    packages = [version(p) for p in ("numpy", "scipy", "edt", "numba")]
     return hashlib.sha256("".join([*texts, *packages]).encode()).hexdigest()

@@ -3,15 +3,18 @@
 import dataclasses
 import logging
 from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
 from tubekit.data.fetch import DataUnavailable, resolve
 from tubekit.data.manifest import Manifest, load_manifest
+from tubekit.data.places import open_manifest
 from tubekit.data.pooling import blocks, pool_label
 from tubekit.data.preprocess import clip_window
 from tubekit.data.readers import read_case
-from tubekit.data.schema import SPLITS
+from tubekit.data.schema import SPLITS, Role
 from tubekit.data.splits import check_patient_wise
 from tubekit.geometry import components
 from tubekit.types import Case
@@ -48,22 +51,41 @@ def load_cases(
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}; choose one")
     if limit is not None and limit < 1:
         raise ValueError(f"limit must be at least 1, got {limit}; pass None for all cases")
-    found = resolve(name, offline=offline)
-    check_patient_wise(found.manifest)
-    ids = [i for i in getattr(found.manifest.splits, split) if i in found.files]
-    missing = [i for i in getattr(found.manifest.splits, split) if i not in found.files]
+    manifest = open_manifest(name)
+    check_patient_wise(manifest)
+    files = _found(manifest, split, limit, offline)
+    cases = [read_case(manifest, case_id, of_case) for case_id, of_case in files.items()]
+    if window:
+        cases = [clip_window(case, *_window(manifest)) for case in cases]
+    factors = _factors(scale, manifest.dimensions)
+    return [downscale(case, factors) for case in cases]
+
+
+def _found(
+    manifest: Manifest, split: str, limit: int | None, offline: bool
+) -> dict[str, Mapping[Role, Path]]:
+    """Files of the first ``limit`` cases that can be had; the others are not downloaded."""
+    name, ids = manifest.name, getattr(manifest.splits, split)
+    files: dict[str, Mapping[Role, Path]] = {}
+    missing: list[str] = []
+    reason = DataUnavailable(
+        f"{name}: expected cases of the split {split!r}, got none; choose another split"
+    )
+    for wanted in (ids[:limit], ids[len(ids[:limit]) :]):
+        if not wanted or len(files) == limit:
+            continue
+        try:
+            found = resolve(name, wanted, offline=offline, partial=True)
+            files |= found.files
+            missing += found.unavailable
+        except DataUnavailable as error:
+            reason = error
+            missing += wanted
+    if not files:
+        raise reason
     if missing:
         log.warning("%s %s: %d cases unavailable: %s", name, split, len(missing), missing)
-    if not ids:
-        raise DataUnavailable(
-            f"{name}: expected cases of the split {split!r}, got none of {missing}; run "
-            f"'tubekit data fetch {name}'"
-        )
-    cases = [read_case(found.manifest, i, found.files[i]) for i in ids[:limit]]
-    if window:
-        cases = [clip_window(case, *_window(found.manifest)) for case in cases]
-    factors = _factors(scale, found.manifest.dimensions)
-    return [downscale(case, factors) for case in cases]
+    return dict(list(files.items())[:limit])
 
 
 def downscale(case: Case, factors: tuple[int, ...]) -> Case:

@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 import imageio.v3 as iio
 import nibabel
 import numpy as np
+from jaxtyping import Shaped
+from PIL import Image, ImageSequence
+from PIL.TiffImagePlugin import BITSPERSAMPLE
 
 from tubekit.types import Spacing
 
@@ -58,7 +61,7 @@ def decode(data: bytes, name: str | PurePath) -> Stored:
         if suffixes.endswith((".nii", ".nii.gz")):
             return _nifti(data, suffixes, name)
         if suffixes.endswith((".tif", ".tiff")):
-            return Stored(iio.imread(io.BytesIO(data), plugin="tifffile"), None)
+            return Stored(_tiff(data, name), None)
         if suffixes.endswith((".png", ".jpg", ".jpeg")):
             return Stored(iio.imread(io.BytesIO(data), plugin="pillow"), None)
         if suffixes.endswith(".gif"):
@@ -77,6 +80,25 @@ def decode(data: bytes, name: str | PurePath) -> Stored:
         f"{name}: expected .png, .jpg, .gif, .tif, .nii or .nii.gz, got {suffixes or 'no suffix'}; "
         "convert the file"
     )
+
+
+def _tiff(data: bytes, name: str | PurePath) -> Shaped[np.ndarray, "..."]:
+    """Pages as (z, y, x), a single page as (y, x)."""
+    try:
+        return iio.imread(io.BytesIO(data), plugin="tifffile")
+    except ValueError as error:
+        # tifffile needs another package for LZW and JPEG inside TIFF; Pillow reads them page by
+        # page, but drops colours of 16 bits to 8.
+        if "imagecodecs" not in str(error):
+            raise
+    with Image.open(io.BytesIO(data)) as image:
+        pages = [np.asarray(page) for page in ImageSequence.Iterator(image)]
+        bits = int(np.max(image.getexif().get(BITSPERSAMPLE, 1)))
+    if bits > 8 * pages[0].itemsize:
+        raise ReadError(
+            f"{name}: expected packed colours of 8 bits, got {bits}; store the TIFF uncompressed"
+        )
+    return pages[0] if len(pages) == 1 else np.stack(pages)
 
 
 def _nifti(data: bytes, suffixes: str, name: str | PurePath) -> Stored:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tubekit.data.manifest import Manifest
-from tubekit.data.schema import CaseEntry, Shares, Splits
+from tubekit.data.schema import Shares, Splits
 from tubekit.data.splits import kfold
 
 FOLDS = 5
@@ -31,11 +31,8 @@ def with_cases_on_disk(manifest: Manifest, folders: Sequence[Path]) -> Manifest:
     for folder in folders:
         ids = sorted(_ids(folder, pattern))
         if ids:
-            cases = [CaseEntry(id=i, group=manifest.group_of(i)) for i in ids]
-            groups = {case.id: case.group for case in cases}
-            return manifest.model_copy(
-                update={"cases": cases, "splits": _splits(groups, manifest.shares)}
-            )
+            groups = {case_id: manifest.group_of(case_id) for case_id in ids}
+            return manifest.model_copy(update={"splits": _splits(groups, manifest.shares)})
     return manifest
 
 

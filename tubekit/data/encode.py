@@ -27,10 +27,15 @@ def nifti(array: Shaped[np.ndarray, "z y x"], spacing: Spacing, *, unit: str = "
     Args:
         array: volume in array order.
         spacing: voxel size in array order, in ``unit``.
-        unit: ``"mm"`` or ``"micron"``.
+        unit: ``"mm"``, ``"micron"`` or ``"unknown"``.
     """
     image = nibabel.Nifti1Image(np.ascontiguousarray(array.T), np.diag([*spacing[::-1], 1.0]))
     image.header.set_xyzt_units(unit)
+    return pack_nifti(image)
+
+
+def pack_nifti(image: nibabel.Nifti1Image) -> bytes:
+    """Bytes of a .nii.gz file; equal images give equal bytes."""
     buffer = io.BytesIO()
     # Level 1 and no time stamp, as nibabel itself writes .nii.gz.
     with gzip.GzipFile("", mode="wb", fileobj=buffer, compresslevel=1, mtime=0) as packed:

@@ -23,7 +23,8 @@ def read_image(
 
     Args:
         path: the file.
-        dimensions: number of spatial axes; one more axis in the file holds colour channels, last.
+        dimensions: number of spatial axes; one more axis in the file holds colour channels, last,
+            or neighbouring slices of a NIfTI file, first.
             ``None``: 3 for NIfTI and for TIFF stacks, else 2.
     Returns:
         Intensities as in the file, channels first, and millimetres per voxel if the file says so.
@@ -35,7 +36,9 @@ def read_image(
         # The last axis of a colour photograph is short; a stack of four slices is unheard of.
         flat = spacing is None and (array.ndim == 2 or array.shape[-1] <= 4)
         dimensions = 2 if flat else 3
-    if array.ndim == dimensions + 1:
+    if array.ndim == dimensions + 1 and spacing is not None:
+        spacing = spacing[1:]  # the slices of a volume are the channels of a flat image
+    elif array.ndim == dimensions + 1:
         array = np.moveaxis(array, -1, 0)
     elif array.ndim == dimensions:
         array = array[None]
@@ -74,6 +77,8 @@ def read_label(
         ReadError: damaged, not a map, or a value that stands for no class.
     """
     array, spacing = read_stored(path)
+    if array.ndim == dimensions + 1 and spacing is not None and len(array) == 1:
+        array, spacing = array[0], spacing[1:]  # the map of one slice, stored as a volume
     if array.ndim == dimensions + 1 and (array == array[..., :1]).all():
         array = array[..., 0]  # grey masks stored as RGB
     if array.ndim != dimensions:

@@ -1,8 +1,11 @@
-"""The parts of a manifest, as pydantic models: strict types, no unknown keys, frozen."""
+"""What people write in a manifest, as pydantic models: strict types, no unknown keys, frozen.
+
+``origin.py`` has the other half, which is generated.
+"""
 
 import datetime
 from pathlib import PurePosixPath
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -13,15 +16,35 @@ Role = Annotated[str, Field(pattern=r"^(image|valid|label(/[a-z0-9_]+)?)$")]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 
 
-def _relative(path: str) -> str:
-    """A path of a manifest stays inside its data set's folder."""
+def relative(path: str) -> str:
+    """The path itself, where it stays inside its data set's folder.
+
+    Raises:
+        ValueError: absolute, empty, or with ``..``.
+    """
     parts = PurePosixPath(path)
     if not path or parts.is_absolute() or ".." in parts.parts or "\\" in path or ":" in path:
         raise ValueError(f"expected a relative path without '..', got {path!r}; write folder/file")
     return path
 
 
-RelativePath = Annotated[str, AfterValidator(_relative)]
+def filled(pattern: str, case_id: str, part: str) -> str:
+    """A path with ``{id}`` and ``{part}`` replaced; still inside the data set's folder.
+
+    Raises:
+        ValueError: as ``relative``.
+    """
+    return relative(pattern.replace("{id}", case_id).replace("{part}", part))
+
+
+def _pattern(pattern: str) -> str:
+    if set(filled(pattern, "id", "part")) & set("{}"):
+        raise ValueError(f"expected no braces but {{id}} and {{part}}, got {pattern!r}")
+    return pattern
+
+
+RelativePath = Annotated[str, AfterValidator(relative)]
+PathPattern = Annotated[str, AfterValidator(_pattern)]
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
@@ -40,12 +63,10 @@ class Licence(Strict):
     checked: datetime.date | None = None
 
 
-class Upstream(Strict):
-    """A public source. Files lie below ``url``, which names a commit where there is one."""
+class Page(Strict):
+    """A page of the authors, for readers; the addresses of the files are generated."""
 
     url: str
-    repository: str | None = None
-    commit: str | None = Field(default=None, pattern=r"^[0-9a-f]{40}$")
     note: str = ""
 
 
@@ -56,14 +77,15 @@ class Labels(Strict):
     is foreground where at least half of its area is.
     ``parts``: every structure has a file of its own (role ``label/<structure>``, 0 outside, any
     other value inside) and belongs to the class named; where two overlap the later one counts.
-    A case that lists ``parts`` has these structures only.
-    ``values`` then are the class indices.
+    ``automatic``: cases (names, or patterns such as ``lung_*``) whose masks a program drew. They
+    are no truth: such a case may only train.
     """
 
     names: list[str] = Field(min_length=2, max_length=255)
     values: list[Annotated[int, Field(ge=0, le=65535)]]
     pool: int = Field(default=1, ge=1)
     parts: dict[str, str] = Field(default_factory=dict)
+    automatic: list[str] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _one_value_per_name(self) -> "Labels":
@@ -111,64 +133,62 @@ class Shares(Strict):
     test: int = Field(gt=0)
 
 
+class Options(Strict):
+    """Parameters of conversions: data, so that a conversion holds no numbers of a data set.
+
+    ``crop``: half-open ranges in array order, (z,) y, x. ``colours``: stored value of a colour,
+    ``ff0000 = 2``. ``spacing_um``: micrometres in array order. ``shape``: of a file without header.
+    ``member`` and ``slices``: a folder inside an archive, and how many files ``image_<k>`` it has.
+    """
+
+    crop: list[Annotated[list[int], Field(min_length=2, max_length=2)]] | None = None
+    colours: dict[Annotated[str, Field(pattern="^[0-9a-f]{6}$")], int] | None = None
+    spacing_um: list[float] | None = None
+    shape: list[int] | None = None
+    member: RelativePath | None = None
+    slices: int | None = None
+
+    @model_validator(mode="after")
+    def _ranges(self) -> "Options":
+        if any(not 0 <= low < high for low, high in self.crop or ()):
+            raise ValueError("options.crop: every range needs 0 <= first < last + 1")
+        return self
+
+    def given(self) -> dict[str, Any]:
+        """Those that are set, by name."""
+        return self.model_dump(exclude_none=True)
+
+
 class FilePattern(Strict):
-    """Where the files of one role lie: ``path`` in the mirror, ``origin`` below ``upstream``.
+    """Where the files of one role lie below the data set's folder.
 
-    ``{id}`` and ``{part}`` (a folder) are replaced per case.
+    ``{id}`` and ``{part}`` (a folder, the same for all cases of a split) are replaced per case.
+    ``options`` are for the conversion; ``exceptions`` are those of single cases.
     """
 
-    path: RelativePath
-    upstream: str | None = None
-    origin: RelativePath | None = None
-    conversion: str = "copy"
+    path: PathPattern
+    options: Options = Options()
+    exceptions: dict[str, Options] = Field(default_factory=dict)
 
 
-class FileFacts(Strict):
-    """What must come out: SHA-256 of the file, its size, and SHA-256 of its decoded content.
+class Others(Strict):
+    """Files that are fetched and verified, but that no case reads: patterns such as ``maps/*``."""
 
-    ``content`` lets a file pass that another version of an encoder packed differently.
-    """
-
-    sha256: Hash | None = None
-    bytes: int | None = Field(default=None, gt=0)
-    content: Hash | None = None
-    origin: RelativePath | None = None
+    paths: list[RelativePath] = Field(default_factory=list)
+    options: Options = Options()
 
 
-class CaseEntry(Strict):
+class CaseEntry(NamedTuple):
     """``group``: everything that must stay in one split (a patient, an acquisition)."""
 
-    id: Identifier
+    id: str
     group: str
-    part: Annotated[str, AfterValidator(lambda part: part and _relative(part))] = ""
-    image: FileFacts = FileFacts()
-    label: FileFacts = FileFacts()
-    valid: FileFacts = FileFacts()
-    parts: dict[str, FileFacts] = Field(default_factory=dict)
-
-    def facts(self, role: Role) -> FileFacts:
-        """What is known about one of the case's files."""
-        if role.startswith(PART):
-            return self.parts.get(role.removeprefix(PART), FileFacts())
-        found: FileFacts = getattr(self, role)
-        return found
+    part: str
 
 
 class Splits(Strict):
     """Case ids of each split."""
 
-    train: list[str] = Field(default_factory=list)
-    val: list[str] = Field(default_factory=list)
-    test: list[str] = Field(default_factory=list)
-
-
-class File(NamedTuple):
-    """One file of one case, ready to be looked up, downloaded and checked."""
-
-    data_set: str
-    case_id: str
-    role: Role
-    path: str
-    facts: FileFacts
-    url: str | None
-    conversion: str
+    train: list[Identifier] = Field(default_factory=list)
+    val: list[Identifier] = Field(default_factory=list)
+    test: list[Identifier] = Field(default_factory=list)

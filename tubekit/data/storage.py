@@ -6,12 +6,9 @@ import os
 import secrets
 from pathlib import Path
 
-import pooch
+from tubekit._folders import cache_root
 
-
-def cache_root() -> Path:
-    """``$TUBEKIT_CACHE``, else the user's cache folder."""
-    return Path(os.environ.get("TUBEKIT_CACHE") or pooch.os_cache("tubekit"))
+__all__ = ["cache_root", "file_sha256", "write_atomic"]
 
 
 def write_atomic(path: Path, data: bytes) -> None:

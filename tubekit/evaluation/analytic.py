@@ -7,10 +7,13 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 from jaxtyping import Bool
-from monai.metrics import compute_average_surface_distance, compute_hausdorff_distance
 
 from tubekit import metrics
+from tubekit._extras import extra
 from tubekit.types import Spacing
+
+with extra("train", __name__):
+    from monai.metrics import compute_average_surface_distance, compute_hausdorff_distance
 
 Mask = Bool[np.ndarray, "..."]
 

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from tubekit._extras import extra
+
 
 def evaluate_command(
     predictions: Annotated[Path, typer.Argument(help="folder of NIfTI, PNG or TIFF label maps")],
@@ -31,7 +33,9 @@ def evaluate_command(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from tubekit.evaluation.files import Options
-    from tubekit.evaluation.folder import evaluate_folder
+
+    with extra("evaluate", "tubekit evaluate"):
+        from tubekit.evaluation.folder import evaluate_folder
 
     if spacing and spacing_from_header:
         raise ValueError(

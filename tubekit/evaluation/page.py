@@ -4,13 +4,15 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
-import pandas as pd
-
+from tubekit._extras import extra
 from tubekit._html import Html, table
 from tubekit.evaluation.files import Failure, Options
 from tubekit.evaluation.pictures import dot_plot
 from tubekit.evaluation.style import SCRIPT, STYLE
 from tubekit.evaluation.work import CaseResult
+
+with extra("evaluate", __name__):
+    import pandas as pd
 
 
 class Picture(NamedTuple):

@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
+from tubekit._extras import extra
 from tubekit.evaluation.files import Failure
 from tubekit.evaluation.work import CaseResult
+
+with extra("evaluate", __name__):
+    import pandas as pd
 
 _RESAMPLES = 2000
 

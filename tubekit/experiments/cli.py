@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from tubekit._extras import extra
+
 Device = Annotated[str, typer.Option(help="cpu, cuda or auto")]
 
 
@@ -19,20 +21,25 @@ def run_command(
     ] = "0/1",
     steps: Annotated[int, typer.Option(help="shorten each run; 0 keeps the recipe")] = 0,
     seeds: Annotated[int, typer.Option(help="use only the first seeds; 0 keeps the recipe")] = 0,
-    results: Annotated[Path | None, typer.Option(help="folder of the records")] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(help="of the records [default: book/results of a checkout, else results]"),
+    ] = None,
     dry_run: Annotated[bool, typer.Option(help="list what would run")] = False,
 ) -> None:
     """Run every recipe that has no record yet; stop and restart at will."""
     import dataclasses
 
-    from tubekit.experiments.queue import pending, work
-    from tubekit.experiments.recipes import recipes
-    from tubekit.experiments.record import RESULTS
+    from tubekit._folders import written_results
+
+    with extra("all", "tubekit run"):
+        from tubekit.experiments.queue import pending, work
+        from tubekit.experiments.recipes import recipes
 
     index, _, parts = part.partition("/")
     if not (index.isdigit() and parts.isdigit() and int(index) < int(parts)):
         raise ValueError(f"part must look like 0/4 with the first number smaller, got {part!r}")
-    root = results or RESULTS
+    root = results or written_results()
     chosen = [r for r in recipes(chapter, profile) if only in r.id]  # type: ignore[arg-type]
     if steps:
         chosen = [r.shortened(steps=steps) for r in chosen]
@@ -59,7 +66,8 @@ def ledger_command(
     from rich.console import Console
     from rich.table import Table
 
-    from tubekit.experiments.ledger import rows
+    with extra("evaluate", "tubekit ledger"):
+        from tubekit.experiments.ledger import rows
 
     columns = ("table", "row", "metric", "paper", "ours", "verdict", "reason")
     table = Table(*columns)
@@ -80,10 +88,12 @@ def predict_command(
 ) -> None:
     """Train a recipe (or resume it) and apply the network to an image of your own."""
     from tubekit.data import read_image, write_label
-    from tubekit.experiments.recipes import recipe
-    from tubekit.experiments.run import predict, run
-    from tubekit.training import resolve_device
     from tubekit.types import Case
+
+    with extra("all", "tubekit predict"):
+        from tubekit.experiments.recipes import recipe
+        from tubekit.experiments.run import predict, run
+        from tubekit.training import resolve_device
 
     array, spacing = read_image(image)
     spacing = spacing or (1.0,) * (array.ndim - 1)  # photographs carry none

@@ -8,7 +8,7 @@ from tubekit.experiments.environment import commit, device_name, now, versions
 from tubekit.experiments.record import RESULTS, write_text
 
 
-def write_costs(name: str, rows: list[dict[str, Any]], device: str, root: Path = RESULTS) -> Path:
+def write_costs(name: str, rows: list[dict[str, Any]], device: str, root: Path) -> Path:
     """Store measured costs in ``costs/<name>.json``."""
     path = root / "costs" / f"{name}.json"
     passport = {

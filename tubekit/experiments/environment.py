@@ -9,8 +9,9 @@ from pathlib import Path
 
 import torch
 
+from tubekit._folders import checkout
+
 REPORTED = ("torch", "numpy", "scipy", "scikit-image", "monai", "lightning")
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def versions() -> dict[str, str]:
@@ -40,14 +41,18 @@ def device_name(device: str) -> str:
 
 
 def commit() -> str:
-    """Short commit of the checkout, with ``+`` for uncommitted changes; ``unknown`` outside git.
+    """Short commit of the checkout, with ``+`` for uncommitted changes; ``unknown`` outside
+    a checkout.
 
     ``TUBEKIT_COMMIT`` takes its place where the sources travelled without their history.
     """
     if "TUBEKIT_COMMIT" in os.environ:
         return os.environ["TUBEKIT_COMMIT"]
+    root = checkout()
+    if root is None:  # whatever repository lies around an installation is not ours
+        return "unknown"
     try:
-        run = ["git", "-C", str(REPOSITORY)]
+        run = ["git", "-C", str(root)]
         head = subprocess.run(
             [*run, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True
         ).stdout.strip()

@@ -5,13 +5,22 @@ import os
 import resource
 import sys
 import time
+from html import escape
 from pathlib import Path
 from typing import Any, Literal
 
+from tubekit._extras import extra
 from tubekit._html import table
+from tubekit.data import load_manifest
+from tubekit.experiments.data import first_cases
 from tubekit.experiments.environment import commit, device_name, now, versions
-from tubekit.experiments.record import write_text
+from tubekit.experiments.record import Source, write_text
+from tubekit.plots import Html
 from tubekit.training import resolve_device
+from tubekit.types import Case
+
+with extra("book", __name__):
+    from IPython.display import display
 
 ENVIRONMENT_VARIABLE = "TUBEKIT_PASSPORT"
 
@@ -33,11 +42,37 @@ class Passport:
             "verdicts": {},
         }
 
-    def data_used(
-        self, name: str, source: Literal["real", "phantom", "records"], detail: str = ""
-    ) -> None:
-        """Note a data set, once per name and source."""
-        entry = {"name": name, "source": source, "detail": detail}
+    def cases(
+        self, name: str, stand_in: str, *, limit: int = 1, scale: float = 1.0, seed: int = 0
+    ) -> list[Case]:
+        """A few training cases for pictures, noted; phantoms with a badge where they are absent.
+
+        Args:
+            name: data set.
+            stand_in: phantom, drawn with ``seed``, that takes its place.
+            limit: most cases.
+            scale: factor on the size of real images.
+        """
+        cases, source = first_cases(name, stand_in, limit=limit, scale=scale, seed=seed)
+        self.data_used(load_manifest(name).short_title, source, stand_in=stand_in)
+        return cases
+
+    def data_used(self, name: str, source: Source | Literal["records"], stand_in: str = "") -> None:
+        """Note a data set, once per name and source.
+
+        Args:
+            name: as the reader knows it.
+            source: what came.
+            stand_in: phantom that takes its place; where it did, the page shows a badge.
+        """
+        absent = bool(stand_in) and source == "phantom"
+        if absent:
+            display(Html(badge(name, stand_in)))
+        entry = {
+            "name": f"{stand_in} phantom" if absent else name,
+            "source": source,
+            "in_place_of": name if absent else "",
+        }
         if entry not in self.facts["data"]:
             self.facts["data"].append(entry)
 
@@ -76,6 +111,14 @@ class Passport:
 def start(notebook: str, profile: str, *, seed: int = 0, device: str = "auto") -> Passport:
     """Open the passport in a notebook's first cells."""
     return Passport(notebook, profile, seed, device)
+
+
+def badge(name: str, stand_in: str) -> str:
+    """HTML that says which real data are missing, and what is shown instead."""
+    return (
+        f'<p class="phantom-badge"><strong>Phantom.</strong> The files of {escape(name)} are not '
+        f"on this machine; a {escape(stand_in)} phantom stands in.</p>"
+    )
 
 
 def _peak_memory_mb() -> float:

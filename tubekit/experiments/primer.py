@@ -5,17 +5,20 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
-from jaxtyping import Bool, Float
-from monai.losses.cldice import SoftclDiceLoss
-from monai.metrics.hausdorff_distance import compute_hausdorff_distance
+from jaxtyping import Bool, Float, Float32, Integer
 from scipy import ndimage
-from skimage import measure, morphology
-from skimage.metrics import hausdorff_distance
 
 from tubekit import geometry, metrics
-from tubekit.types import Spacing
+from tubekit._extras import extra
+from tubekit.types import Case, Spacing
+
+with extra("all", __name__):
+    import pandas as pd
+    from monai.losses.cldice import SoftclDiceLoss
+    from monai.metrics.hausdorff_distance import compute_hausdorff_distance
+    from skimage import measure, morphology
+    from skimage.metrics import hausdorff_distance
 
 Mask = Bool[np.ndarray, "*s"]
 Pairs = Mapping[str, tuple[Mask, Mask, Spacing]]
@@ -51,11 +54,22 @@ def two_mistakes(mask: Mask, max_radius: float) -> tuple[Mask, Mask]:
     return without_thin, peeled
 
 
+def fullest_slice(case: Case) -> tuple[Float32[np.ndarray, "c y x"], Integer[np.ndarray, "y x"]]:
+    """Image and label of the slice with most foreground; a flat case has one."""
+    if case.label is None:
+        raise ValueError(f"case {case.id}: expected a label, got none; choose another case")
+    label = case.label.reshape(-1, *case.label.shape[-2:])
+    z = int((label > 0).sum((1, 2)).argmax())
+    return case.image.reshape(len(case.image), *label.shape)[:, z], label[z]
+
+
 def densest_window(mask: Mask, side: int) -> tuple[slice, ...]:
-    """The box of at most ``side`` voxels per axis with the most foreground."""
+    """The box of at most ``side`` voxels per axis with the most foreground, small things inside."""
     sides = [min(side, n) for n in mask.shape]
     filled = ndimage.uniform_filter(mask.astype(np.float32), sides, mode="constant")
-    centre = np.unravel_index(int(filled.argmax()), mask.shape)
+    # Many boxes hold all of a small thing: take the middle one.
+    best = np.argwhere(filled > filled.max() - 0.5 / np.prod(sides))
+    centre = best[np.abs(best - best.mean(axis=0)).sum(axis=1).argmin()]
     first = np.clip(centre - np.array(sides) // 2, 0, np.subtract(mask.shape, sides))
     return tuple(slice(int(a), int(a) + n) for a, n in zip(first, sides, strict=True))
 

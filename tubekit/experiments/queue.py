@@ -5,7 +5,6 @@ from pathlib import Path
 
 from tubekit.experiments.recipe import Recipe
 from tubekit.experiments.record import (
-    RESULTS,
     Record,
     read_record,
     read_records,
@@ -15,7 +14,7 @@ from tubekit.experiments.record import (
 from tubekit.experiments.run import further_records, run
 
 
-def pending(recipes: Iterable[Recipe], root: Path = RESULTS) -> list[tuple[Recipe, int]]:
+def pending(recipes: Iterable[Recipe], root: Path) -> list[tuple[Recipe, int]]:
     """Runs without a record, or whose record belongs to an older recipe.
 
     Raises:
@@ -33,7 +32,7 @@ def pending(recipes: Iterable[Recipe], root: Path = RESULTS) -> list[tuple[Recip
 def work(
     jobs: Sequence[tuple[Recipe, int]],
     *,
-    root: Path = RESULTS,
+    root: Path,
     device: str = "auto",
     precision: str = "auto",
 ) -> list[str]:
@@ -69,7 +68,7 @@ def work(
     return failures
 
 
-def twins(recipe: Recipe, seed: int, root: Path = RESULTS) -> list[Record]:
+def twins(recipe: Recipe, seed: int, root: Path) -> list[Record]:
     """Records of an equal run under another name, renamed to ``recipe``; further test sets first.
 
     Equal means the same digest and seed, and all metrics of ``recipe`` measured.

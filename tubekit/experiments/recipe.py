@@ -29,7 +29,6 @@ class Recipe:
         optimizer: builds an optimiser when called with the parameters.
         patch_size: voxels per axis, array order.
         seeds: one run each; with cross-validation, seed s also tests fold s.
-        max_seconds: training stops there even when steps are left, and the record says so.
         foreground_fraction: share of patches centred on a foreground voxel.
         mirror_axes: spatial axes that may be flipped; () for labels that know left from right.
         overlap: share of a test window that the next one repeats.
@@ -51,7 +50,6 @@ class Recipe:
     batch_size: int
     patch_size: tuple[int, ...]
     seeds: tuple[int, ...] = (0, 1, 2)
-    max_seconds: float | None = None
     foreground_fraction: float = 1 / 3
     mirror_axes: tuple[int, ...] | None = None
     maps_when: Literal["patch", "case"] = "case"
@@ -75,6 +73,7 @@ class Recipe:
         content = self.to_dict()
         for name in _NAMES:
             del content[name]
+        content["max_seconds"] = None  # a bound by the clock that records were made without
         if self.overlap == 0.5:  # records made before it could be chosen keep their digest
             del content["overlap"]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

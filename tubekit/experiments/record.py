@@ -6,10 +6,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from tubekit._folders import shipped
 from tubekit.data.storage import write_atomic
-from tubekit.experiments.environment import REPOSITORY
 
-RESULTS = REPOSITORY / "book" / "results"
+RESULTS = shipped("results")
+"""The committed records, which tables and ledger are made from."""
 Source = Literal["real", "rendered", "phantom"]
 """Of images: photographed or scanned, painted around real masks, or wholly synthetic."""
 
@@ -65,7 +66,8 @@ def write_text(path: Path, text: str) -> None:
     write_atomic(path, text.encode())
 
 
-def write_record(record: Record, root: Path = RESULTS) -> Path:
+def write_record(record: Record, root: Path) -> Path:
+    """Write a record to its place below ``root``."""
     recipe = record.recipe
     name = "/".join(record.key)
     path = record_path(name, recipe["chapter"], recipe["profile"], record.seed, root)

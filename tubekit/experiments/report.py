@@ -1,15 +1,20 @@
 """The chapter's tables as accessible HTML."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-import pandas as pd
-
+from tubekit._extras import extra
 from tubekit.experiments import published
 from tubekit.experiments.evaluate import MEASURES
 from tubekit.experiments.names import method_label
+from tubekit.experiments.recipe import PROFILES
+from tubekit.experiments.recipes import recipe
+from tubekit.experiments.record import Record
 from tubekit.experiments.tables import ResultTable, Row
 from tubekit.plots import Html, table_html
+
+with extra("evaluate", __name__):
+    import pandas as pd
 
 # Places in a chapter's page that the ledger links to, like ``place``.
 STATEMENTS, COSTS = "statements", "training-step"
@@ -97,6 +102,41 @@ def _ours(row: Row | None) -> str:
     if row is None:
         return "not run"
     return row.text(1 if MEASURES[row.metric].percent else 2) + (" *" if row.certain else "")
+
+
+def settings_html(chapter: str, row: str, printed: Mapping[str, str], title: str) -> Html:
+    """What the recipe of a row does at each profile, beside what was published.
+
+    Args:
+        row: id of the recipe, e.g. ``"table-2/retina/srl"``.
+        printed: the published settings, by the same names as ours.
+        title: of the published column.
+    """
+    columns = {title: dict(printed)}
+    for profile in PROFILES:
+        mine = recipe(chapter, profile, row)
+        columns[profile] = {
+            "network": str(mine.network),
+            "patch": "×".join(map(str, mine.patch_size)),
+            "batch": str(mine.batch_size),
+            "steps": f"{mine.steps:,}",
+            "optimiser": str(mine.optimizer),
+            "seeds": str(len(mine.seeds)),
+        }
+    return table_html(pd.DataFrame(columns), caption=f"Settings: {title} and our profiles")
+
+
+def live_html(
+    records: Mapping[str, Record], caption: str, metrics: Sequence[str] | None = None
+) -> Html:
+    """Means over the test cases of runs made in the page, and how many steps each has done."""
+    lines = {}
+    for method, record in records.items():
+        means = pd.DataFrame(record.cases).T.astype(float).mean()
+        chosen = means.index if metrics is None else list(metrics)
+        labels = {MEASURES[metric].label: means[metric] for metric in chosen}
+        lines[method_label(method)] = {"Steps done": str(record.steps_done), **labels}
+    return table_html(pd.DataFrame.from_dict(lines, orient="index"), caption=caption)
 
 
 def claims_html(claims: pd.DataFrame) -> Html:

@@ -1,6 +1,5 @@
 """Run one recipe with one seed: split, train, predict, measure, record."""
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -60,7 +59,6 @@ def run(
         sampler.batch,
         steps=recipe.steps,
         optimizer=recipe.optimizer,
-        max_seconds=recipe.max_seconds or math.inf,
         precision=precision,
         device=device,
         checkpoint=checkpoint,

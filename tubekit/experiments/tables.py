@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
+from tubekit._extras import extra
 from tubekit.experiments import published
 from tubekit.experiments.chapters import chapter as chapter_facts
 from tubekit.experiments.evaluate import MEASURES
@@ -19,6 +19,9 @@ from tubekit.experiments.verdict import (
     objection,
     per_unit,
 )
+
+with extra("evaluate", __name__):
+    import pandas as pd
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,5 +1,8 @@
 """From a trained network and a whole image to probabilities and labels."""
 
-from tubekit.inference.sliding_window import predict_label, predict_probs
+from tubekit._extras import extra
+
+with extra("train", __name__):
+    from tubekit.inference.sliding_window import predict_label, predict_probs
 
 __all__ = ["predict_label", "predict_probs"]

@@ -6,19 +6,22 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
-from monai.config import KeysCollection
-from monai.data import MetaTensor
-from monai.metrics import CumulativeIterationMetric
-from monai.metrics.utils import do_metric_reduction
-from monai.transforms import MapTransform, Transform
-from monai.utils import convert_to_dst_type, convert_to_numpy, ensure_tuple
 from torch import Tensor, nn
 
+from tubekit._extras import extra
 from tubekit.data import target_map
 from tubekit.geometry import tubed_skeleton
 from tubekit.losses import SegmentationLoss
 from tubekit.metrics import Metric
 from tubekit.types import Spacing
+
+with extra("train", __name__):
+    from monai.config import KeysCollection
+    from monai.data import MetaTensor
+    from monai.metrics import CumulativeIterationMetric
+    from monai.metrics.utils import do_metric_reduction
+    from monai.transforms import MapTransform, Transform
+    from monai.utils import convert_to_dst_type, convert_to_numpy, ensure_tuple
 
 __all__ = ["MonaiLoss", "MonaiMetric", "TubedSkeleton", "TubedSkeletond"]
 

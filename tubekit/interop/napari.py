@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,17 +15,24 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import UInt8
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from scipy.spatial.transform import Rotation
 
+from tubekit._extras import extra
 from tubekit.interop.layers import Layer, middle_and_extent
 from tubekit.plots import still_figure, tree_mesh
 from tubekit.plots.style import display_range
 
+with extra("plots", __name__):
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
 __all__ = ["Layer", "Still", "open_viewer", "screenshot"]
 
 _SCREEN = "-screen 0 1280x1024x24"
+# Qt names a package, the loader of the system a file.
+_MISSING_LIBRARY = re.compile(
+    r"(lib[\w.-]+) is needed|(lib[\w.+-]+\.so[\w.]*): cannot open shared object"
+)
 _MISSING = "install it with pip install 'napari[pyqt6]' to open the viewer"
 
 
@@ -102,8 +110,8 @@ def screenshot(
     try:
         return _taken(layers, view, timeout_seconds)
     except (RuntimeError, subprocess.TimeoutExpired, OSError) as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        return Still(_rendered(layers, angles, zoom, size, ndisplay), _note(reason[-1][:200]))
+        reason = why_failed(str(error)) or type(error).__name__
+        return Still(_rendered(layers, angles, zoom, size, ndisplay), _note(reason))
 
 
 def _check_layers(layers: Sequence[Layer]) -> None:
@@ -121,6 +129,17 @@ def _missing() -> str:
     if shutil.which("xvfb-run") is None:
         return "Xvfb (xvfb-run) is not installed"
     return ""
+
+
+def why_failed(output: str) -> str:
+    """The line of napari's output that names a missing system library, else its last line.
+
+    Qt aborts with several lines, of which the last lists its plugins.
+    """
+    if found := _MISSING_LIBRARY.search(output):
+        return f"the system library {found[1] or found[2]} is missing"
+    lines = output.strip().splitlines()
+    return lines[-1][:200] if lines else ""
 
 
 def _note(reason: str) -> str:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float64
-from skimage.measure import marching_cubes, mesh_surface_area
 
+from tubekit._extras import extra
 from tubekit.geometry import surface
 from tubekit.geometry.distance import nearest_distances
 from tubekit.metrics.pair import joint_box
@@ -153,6 +153,9 @@ def _length(corners: np.ndarray, spacing: Spacing) -> float:
 
 def _area(corners: np.ndarray, spacing: Spacing) -> float:
     """Area of the classic marching-cubes surface in a 2 x 2 x 2 cell."""
+    with extra("evaluate", "a surface weighted by its area"):
+        from skimage.measure import marching_cubes, mesh_surface_area
+
     vertices, faces, _, _ = marching_cubes(
         corners.astype(float), 0.5, spacing=spacing, method="lorensen"
     )

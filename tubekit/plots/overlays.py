@@ -18,8 +18,8 @@ OUTCOMES = (
     ("invented (false positive)", OKABE_ITO["yellow"], "..."),
     ("missed (false negative)", OKABE_ITO["vermilion"], "///"),
 )
-Box = tuple[int, int, int, int]
-"""Rows and columns (y0, y1, x0, x1), half open."""
+Window = tuple[slice, slice]
+"""Rows and columns, e.g. ``np.s_[10:30, 20:50]``."""
 
 
 def show_images(
@@ -58,7 +58,7 @@ def overlay(
     image: Shaped[np.ndarray, "..."],
     pairs: Mapping[str, tuple[np.ndarray, np.ndarray]],
     *,
-    zoom: Box | None = None,
+    zoom: Window | None = None,
     columns: int = 2,
 ) -> Figure:
     """What predictions find, invent and miss, over the image.
@@ -66,14 +66,15 @@ def overlay(
     Args:
         image: (y x), (1 y x) or (3 y x).
         pairs: title to (target, prediction), each (y x) and binary; one panel each.
-        zoom: box drawn enlarged, and hatched, in a second row of panels.
+        zoom: window drawn enlarged, and hatched, in a second row of panels.
         columns: most panels in a row.
     Raises:
-        ValueError: masks that are not binary or not on the image's grid, or a box outside it.
+        ValueError: masks that are not binary or not on the image's grid, or a window that
+            leaves it.
     """
     grid = image.shape[-2:]
     if zoom is not None:
-        _check_box(zoom, grid)
+        _check_window(zoom, grid)
     masks = {}
     for title, (target, prediction) in pairs.items():
         _check.same_shape(image=np.empty(grid), target=target, prediction=prediction)
@@ -87,7 +88,7 @@ def overlay(
             _draw_outcomes(axes[at], image, target, prediction)
             axes[at].set_title(title)
             if zoom is not None:
-                y0, y1, x0, x1 = zoom
+                (y0, y1, _), (x0, x1, _) = (s.indices(n) for s, n in zip(zoom, grid, strict=True))
                 axes[at].add_patch(
                     Rectangle((x0 - 0.5, y0 - 0.5), x1 - x0, y1 - y0, fill=False, ec="white", lw=2)
                 )
@@ -199,9 +200,12 @@ def _plane(image: Shaped[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
     return image
 
 
-def _check_box(box: Box, grid: tuple[int, ...]) -> None:
-    y0, y1, x0, x1 = box
-    if not (0 <= y0 < y1 <= grid[0] and 0 <= x0 < x1 <= grid[1]):
+def _check_window(window: Window, grid: tuple[int, ...]) -> None:
+    if len(window) != 2 or not all(
+        0 <= (part.start or 0) < (n if part.stop is None else part.stop) <= n
+        for part, n in zip(window, grid, strict=True)
+    ):
         raise ValueError(
-            f"zoom must lie inside the image {tuple(grid)}, got {box}; give (y0, y1, x0, x1)"
+            f"zoom must lie inside the image {tuple(grid)}, got {window}; give slices of rows and "
+            "columns, e.g. np.s_[0:64, 0:64]"
         )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from html import escape
 
+import numpy as np
 import pandas as pd
 
 from tubekit._html import Html, table
@@ -20,15 +21,17 @@ def table_html(
     *,
     caption: str,
     verdict: str | None = None,
+    digits: int = 3,
     key: str = "",
     note: str = "",
 ) -> Html:
     """A table with caption, row and column headings, in a box of its own.
 
     Args:
-        frame: cells as they shall be printed; the index becomes the row headings.
+        frame: text, whole numbers and fractions; the index becomes the row headings.
         caption: what the table shows; also its name for screen readers.
         verdict: column of verdict words, which get a sign before the word.
+        digits: of fractions after the point.
         key: id of the table, for links to it.
         note: a sentence below the table.
     Raises:
@@ -43,9 +46,23 @@ def table_html(
         )
     if verdict is not None:
         frame = frame.assign(**{verdict: frame[verdict].map(str).map(verdict_html)})
-    head = [str(frame.index.name or ""), *map(str, frame.columns)]
+    names = [str(name) for name in frame.index.names if name]
+    head = [", ".join(names), *map(str, frame.columns)]
     # Row tuples keep the type of each column; rows as series would turn whole numbers into floats.
-    return table(caption, head, frame.itertuples(name=None), key=key, note=note)
+    rows = (
+        (_heading(name), *(_shown(value, digits) for value in row))
+        for name, *row in frame.itertuples(name=None)
+    )
+    return table(caption, head, rows, key=key, note=note)
+
+
+def _heading(name: object) -> str:
+    return ", ".join(map(str, name)) if isinstance(name, tuple) else str(name)
+
+
+def _shown(value: object, digits: int) -> object:
+    fraction = isinstance(value, float | np.floating) and value == value
+    return f"{value:.{digits}f}" if fraction else value
 
 
 def verdict_html(word: str) -> Html:

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from typing import Any, Literal
 
-import psutil
 import torch
 from torch import nn
 from torch.optim import Optimizer
@@ -146,6 +145,8 @@ def peak_memory_mb(device: str) -> float:
     if device == "cuda":
         return torch.cuda.max_memory_allocated() / 2**20
     if sys.platform == "win32":
+        import psutil
+
         return float(psutil.Process().memory_info().peak_wset) / 2**20
     import resource  # Unix only
 

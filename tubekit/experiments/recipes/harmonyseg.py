@@ -60,7 +60,6 @@ def recipes(profile: Profile) -> list[Recipe]:
             overlap=0.5 if profile == "full" or task.ndim == 2 else 0.25,
             metrics=task.metrics,
             deviations=task.deviations,
-            max_seconds=45.0 if profile == "smoke" else None,
             validations=2,
             seeds=(0,) if profile == "smoke" else (0, 1, 2),
         )

@@ -47,7 +47,7 @@ def tasks(profile: Profile) -> dict[str, Task]:
     full = profile == "full"
     flat = (32, 64, 128, 256) if full else (16, 32, 64, 128)
     solid = (32, 64, 128, 256) if full else (8, 16, 32, 64)
-    flat_steps, solid_steps = {"smoke": (40, 40), "laptop": (200, 120), "full": (250_000,) * 2}[
+    flat_steps, solid_steps = {"smoke": (20, 20), "laptop": (200, 120), "full": (250_000,) * 2}[
         profile
     ]
     train, validation, test = {"smoke": (3, 1, 2), "laptop": (12, 3, 12), "full": (50, 20, 20)}[

@@ -2,12 +2,15 @@
 
 import inspect
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import numba
 import torch
+
+from tubekit._folders import cache_root, checkout
 
 
 def compiled(function: Callable[..., Any]) -> Any:
@@ -17,13 +20,31 @@ def compiled(function: Callable[..., Any]) -> Any:
     own or that forks, as data loaders do. ``in_slabs`` spreads the work instead.
     """
     # A checker of annotations may already have wrapped the function; Numba needs the bare one.
-    return numba.njit(cache=True, nogil=True)(inspect.unwrap(function))
+    with _place_of_compiled_code():
+        return numba.njit(cache=True, nogil=True)(inspect.unwrap(function))
 
 
 def compiled_reordered(function: Callable[..., Any]) -> Any:
     """As ``compiled``, for sums that may be taken in any order, as vector instructions do."""
     flags = {"reassoc", "contract"}
-    return numba.njit(cache=True, nogil=True, fastmath=flags)(inspect.unwrap(function))
+    with _place_of_compiled_code():
+        return numba.njit(cache=True, nogil=True, fastmath=flags)(inspect.unwrap(function))
+
+
+@contextmanager
+def _place_of_compiled_code() -> Iterator[None]:
+    """Beside the source in a checkout, else in the user's cache, unless NUMBA_CACHE_DIR says where.
+
+    Numba decides about the place when a function is decorated.
+    """
+    config: Any = numba.config  # it makes its attributes from the environment
+    chosen = config.CACHE_DIR
+    if checkout() is None and not chosen:
+        config.CACHE_DIR = str(cache_root() / "compiled")
+    try:
+        yield
+    finally:
+        config.CACHE_DIR = chosen
 
 
 def in_slabs(kernel: Callable[..., None], length: int, *arguments: Any) -> None:

@@ -1,0 +1,5 @@
+"""``python -m tubekit``."""
+
+from tubekit.cli import main
+
+main()
