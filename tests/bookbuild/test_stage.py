@@ -3,16 +3,19 @@
 import dataclasses
 from pathlib import Path
 
+import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from tubekit import _folders
-from tubekit.bookbuild.execute import Run
+from tubekit.bookbuild.execute import Run, read
 from tubekit.bookbuild.layout import BuildError, Layout, checkout
-from tubekit.bookbuild.pages import ledger_page, status
+from tubekit.bookbuild.ledger_page import ledger_page
+from tubekit.bookbuild.pages import status
 from tubekit.bookbuild.site import finish
 from tubekit.bookbuild.stage import add_header, digest, sync, with_outputs
-from tubekit.bookbuild.tables import table
+
+from .conftest import HEADER
 
 RUN = Run(
     notebook="00_small",
@@ -44,13 +47,14 @@ def test_a_page_built_without_data_says_so_below_its_title(layout: Layout) -> No
 
 def test_outputs_follow_their_cells_and_prose_is_fresh() -> None:
     parameters = {"tags": ["parameters"]}
-    out = new_output("stream", name="stdout", text="printed")
+    said = (("stdout", "prin"), ("stdout", "ted\n"), ("stderr", "bad"), ("stdout", "more"))
+    outputs = [new_output("stream", name=name, text=text) for name, text in said]
     executed = new_notebook(
         cells=[
             new_markdown_cell("old prose"),
             new_code_cell("profile = 'smoke'", metadata=parameters),
             new_code_cell("profile = 'laptop'", metadata={"tags": ["injected-parameters"]}),
-            new_code_cell("print()", outputs=[out], execution_count=3),
+            new_code_cell("print()", outputs=outputs, execution_count=3),
         ]
     )
     fresh = new_notebook(
@@ -69,7 +73,33 @@ def test_outputs_follow_their_cells_and_prose_is_fresh() -> None:
         "profile = 'laptop'",
         "print()",
     ]
-    assert merged[-1].outputs[0].text == "printed"
+    found = [(out.name, out.text) for out in merged[-1].outputs]
+    assert found == [("stdout", "printed\n"), ("stderr", "bad"), ("stdout", "more")]
+
+
+def test_a_badge_stands_above_the_figure_and_not_in_it() -> None:
+    badge = new_output("display_data", {"text/html": "<p>Phantom.</p>"})
+    picture = new_output(
+        "display_data", {"image/png": "AAAA"}, metadata={"image/png": {"alt": "A"}}
+    )
+    figure = {"mystnb": {"figure": {"caption": "Two", "name": "fig-a"}}}
+    done = [new_code_cell("draw()", outputs=[badge, picture]) for _ in range(2)]
+    executed = new_notebook(cells=done)
+    fresh = new_notebook(cells=[new_code_cell("draw()", metadata=figure), new_code_cell("draw()")])
+    above, drawn, plain = with_outputs(fresh, executed).cells
+    assert (above.source, above.outputs) == ("", [badge])
+    assert above.metadata["tags"] == ["remove-input"]
+    assert drawn.outputs == [picture]
+    assert drawn.metadata["mystnb"]["figure"]["name"] == "fig-a"
+    assert plain.outputs == [badge, picture]
+
+
+def test_equal_runs_give_equal_notebooks(tmp_path: Path) -> None:
+    """Else no page would ever be unchanged."""
+    source = tmp_path / "a.md"
+    source.write_text(HEADER + "# Title\n\n```{code-cell} ipython3\n1 + 1\n```\n\nText\n")
+    first, second = (with_outputs(read(source), read(source)) for _ in range(2))
+    assert nbformat.writes(first) == nbformat.writes(second)
 
 
 def test_header_stands_below_the_title_even_after_a_label(layout: Layout) -> None:
@@ -99,21 +129,33 @@ def test_digest_depends_on_names_contents_and_borders() -> None:
 
 def test_generated_tables_escape_what_they_are_given() -> None:
     assert "CPU &lt;x&gt;" in status([RUN])
-    row = {
-        "chapter": "c", "table": "T", "row": "<r>", "metric": "m", "paper": "not known",
-        "ours": "1", "data": "d", "seeds": 3, "verdict": "not comparable", "reason": "because",
-        "link": "notebooks/00_small",
-    }  # fmt: skip
-    page = ledger_page([row])
-    assert "&lt;r&gt;" in page
-    assert "1 rows. not comparable: 1." in page
-    assert 'scope="col"' in table(["A"], [["1"]], "label")
 
 
-def test_finish_prunes_mathjax_and_stores_plotly_once(tmp_path: Path) -> None:
+def test_the_ledger_is_folded_and_every_row_has_a_place() -> None:
+    rows = [
+        {
+            "chapter": "c", "table": table, "row": "<r>", "metric": "m", "paper": "not known",
+            "ours": "1", "data": "d", "seeds": 3, "verdict": verdict, "reason": "because",
+            "link": "notebooks/00_small", "place": place, "id": f"c-{number}",
+        }
+        for number, (table, verdict, place) in enumerate(
+            [("T", "not comparable", "here"), ("U", "reproduced", "gone"), ("U", "trend only", "x")]
+        )
+    ]  # fmt: skip
+    page = ledger_page(rows, {"notebooks/00_small": "A <title>"}, {"notebooks/00_small": {"here"}})
+    assert "3 rows: 1 reproduced, 1 trend only, 1 not comparable." in page
+    assert page.count("<details") == 3  # the chapter and its two tables
+    assert "<strong>U</strong>, 2 rows: " in page
+    assert '<a href="notebooks/00_small.html#here">&lt;r&gt;</a>' in page
+    assert page.count('<a href="notebooks/00_small.html">') == 2  # no such place in the chapter
+    assert '<option value="notebooks/00_small">A &lt;title&gt;</option>' in page
+    assert [f'id="c-{n}" href="#c-{n}"' in page for n in range(3)] == [True] * 3
+
+
+def test_finish_prunes_mathjax_and_makes_the_entry_a_page(tmp_path: Path) -> None:
     static = tmp_path / "_static"
-    kept = ["tex-chtml.js", "output/chtml/fonts/woff-v2/x.woff", "input/tex/extensions/ams.js"]
-    for name in [*kept, "tex-svg.js", "sre/mathmaps/en.json"]:
+    kept = ["startup.js", "output/chtml/fonts/woff-v2/x.woff", "input/tex/extensions/ams.js"]
+    for name in [*kept, "tex-chtml.js", "sre/mathmaps/en.json"]:
         path = static / "mathjax" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x")
@@ -126,7 +168,6 @@ def test_finish_prunes_mathjax_and_stores_plotly_once(tmp_path: Path) -> None:
     left = {p.relative_to(static / "mathjax").as_posix() for p in (static / "mathjax").rglob("*.*")}
     assert left == set(kept)
     assert not (static / "mathjax" / "sre").exists()
-    assert (static / "plotly.min.js").stat().st_size > 1_000_000
     assert 'location.protocol !== "file:"' in options.read_text()
     entry = index.read_text()
     assert "url=intro.html" in entry

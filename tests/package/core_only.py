@@ -65,7 +65,7 @@ class OnlyThese:
 
 
 def walk() -> dict[str, list[str]]:
-    """Module to [] where it can be imported, else to the error's type, missing package and text."""
+    """Module to [] where it can be imported, else to the error's type and text."""
     import tubekit
 
     found = {}
@@ -76,8 +76,7 @@ def walk() -> dict[str, list[str]]:
             importlib.import_module(module.name)
             found[module.name] = []
         except Exception as error:
-            missing = getattr(error, "name", None) or ""
-            found[module.name] = [type(error).__name__, missing, str(error)]
+            found[module.name] = [type(error).__name__, str(error)]
     return found
 
 

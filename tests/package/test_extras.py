@@ -1,9 +1,11 @@
 """The core alone: what needs no extra works, all else is one line with the command to type."""
 
+import ast
 import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import metadata
 
 import pytest
@@ -33,19 +35,41 @@ def test_the_core_needs_no_extra(part: str, modules: dict[str, list[str]]) -> No
     assert not {name: modules[name] for name in own if modules[name]}
 
 
-def test_other_modules_name_an_extra_that_brings_what_is_missing(
-    modules: dict[str, list[str]],
-) -> None:
-    brings = {name: closure(texts) for name, texts in PROJECT["optional-dependencies"].items()}
-    homes = metadata.packages_distributions()
+def test_other_modules_are_one_line_with_the_command(modules: dict[str, list[str]]) -> None:
     refused = {name: told for name, told in modules.items() if told}
     assert {"tubekit.training", "tubekit.inference", "tubekit.plots"} <= set(refused)
-    for name, (kind, missing, text) in refused.items():
+    for name, (kind, text) in refused.items():
         assert kind == "MissingExtra", (name, text)
-        (named,) = re.findall(r"pip install .*\[(\w+)\]", text)
-        package = missing.partition(".")[0]
-        assert {normal(home) for home in homes[package]} & brings[named], (name, text)
+        assert re.search(r"type: pip install .*\[\w+\]", text)
         assert "\n" not in text
+
+
+def test_each_extra_brings_what_is_imported_below_its_name() -> None:
+    brings = {name: closure(texts) for name, texts in PROJECT["optional-dependencies"].items()}
+    homes = metadata.packages_distributions()
+    seen = set()
+    for path in sorted((ROOT / "tubekit").rglob("*.py")):
+        for name, package in _asked_for(ast.parse(path.read_text(encoding="utf-8"))):
+            seen.add(name)
+            assert {normal(home) for home in homes[package]} & brings[name], (path, name, package)
+    assert {"data", "train", "evaluate", "plots", "book", "test"} <= seen
+
+
+def _asked_for(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """(extra, package) of the imports inside ``with extra(...)``, of other projects."""
+    for block in ast.walk(tree):
+        if not isinstance(block, ast.With) or not isinstance(block.items[0].context_expr, ast.Call):
+            continue
+        call = block.items[0].context_expr
+        if ast.unparse(call.func) != "extra":
+            continue
+        for line in block.body:
+            if isinstance(line, ast.ImportFrom):
+                names = [line.module or ""]
+            else:
+                names = [alias.name for alias in line.names] if isinstance(line, ast.Import) else []
+            for package in {name.partition(".")[0] for name in names} - {"tubekit"}:
+                yield ast.literal_eval(call.args[0]), package
 
 
 def test_the_command_fits_checkout_and_installation(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from tubekit.bookbuild.layout import BuildError, Layout
 with extra("book", __name__):
     import nbformat
     from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
 
 Files = dict[str, bytes]
 TITLE = re.compile(r"^# .+$", re.M)
@@ -65,13 +66,39 @@ def with_outputs(fresh: NotebookNode, executed: NotebookNode) -> NotebookNode:
     for cell in fresh.cells:
         if cell.cell_type == "code":
             done = next(outputs)
-            cell.outputs, cell.execution_count = done.outputs, done.execution_count
+            cell.outputs, cell.execution_count = joined(done.outputs), done.execution_count
             _hand_over_alt_text(cell)
+            cells.extend(_badges_apart(cell))
         cells.append(cell)
         if "parameters" in cell.metadata.get("tags", []):
             cells.extend(injected)
+    for number, cell in enumerate(cells):
+        cell.id = (
+            f"cell-{number}"  # a notebook is read with random ones, and equal pages would differ
+        )
     fresh.cells = cells
     return fresh
+
+
+def _badges_apart(cell: NotebookNode) -> list[NotebookNode]:
+    """Move badges above the cell of a figure: MyST-NB gives each output its caption and name."""
+    badges = [output for output in cell.outputs if "text/html" in output.get("data", {})]
+    if not badges or "figure" not in cell.metadata.get("mystnb", {}):
+        return []
+    cell.outputs = [output for output in cell.outputs if output not in badges]
+    return [new_code_cell(outputs=badges, metadata={"tags": ["remove-input"]})]
+
+
+def joined(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:
+    """Printed text in one piece: a command's comes in pieces that end anywhere in a line."""
+    whole: list[NotebookNode] = []
+    for output in outputs:
+        last = whole[-1] if whole else None
+        if last and output.output_type == last.output_type == "stream" and output.name == last.name:
+            last.text += output.text
+        else:
+            whole.append(output)
+    return whole
 
 
 def _hand_over_alt_text(cell: NotebookNode) -> None:

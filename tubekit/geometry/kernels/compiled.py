@@ -37,13 +37,14 @@ def _place_of_compiled_code() -> Iterator[None]:
 
     Numba decides about the place when a function is decorated.
     """
-    chosen = numba.config.CACHE_DIR
+    config: Any = numba.config  # it makes its attributes from the environment
+    chosen = config.CACHE_DIR
     if checkout() is None and not chosen:
-        numba.config.CACHE_DIR = str(cache_root() / "compiled")
+        config.CACHE_DIR = str(cache_root() / "compiled")
     try:
         yield
     finally:
-        numba.config.CACHE_DIR = chosen
+        config.CACHE_DIR = chosen
 
 
 def in_slabs(kernel: Callable[..., None], length: int, *arguments: Any) -> None:
