@@ -16,6 +16,13 @@ from tubekit.bookbuild.serve import server
 BUILD = Path(os.environ.get("TUBEKIT_BUILD", checkout().build))
 SITE = BUILD / "html"
 
+# Formulas and pictures come when they come near; a test looks at all of them.
+EVERYTHING = """async () => {
+  await window.setFormulas?.();
+  for (const image of document.images) image.loading = "eager";
+  await Promise.allSettled([...document.images].map((image) => image.decode()));
+}"""
+
 
 def built_pages() -> list[str]:
     """Every page, as a path below the site; ``index.html`` only leads to the first one."""
@@ -63,8 +70,7 @@ class Visit:
             self.settle()
         self.page.goto(f"{self.address}/{name}")
         self.page.wait_for_load_state("load")
-        # MathJax says itself when all formulas of the page are set.
-        self.page.evaluate("window.MathJax?.startup?.promise")
+        self.page.evaluate(EVERYTHING)
         return self.page
 
 

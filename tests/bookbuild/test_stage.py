@@ -10,10 +10,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from tubekit import _folders
 from tubekit.bookbuild.execute import Run, read
 from tubekit.bookbuild.layout import BuildError, Layout, checkout
-from tubekit.bookbuild.pages import ledger_page, status
+from tubekit.bookbuild.ledger_page import ledger_page
+from tubekit.bookbuild.pages import status
 from tubekit.bookbuild.site import finish
 from tubekit.bookbuild.stage import add_header, digest, sync, with_outputs
-from tubekit.bookbuild.tables import table
 
 from .conftest import HEADER
 
@@ -47,13 +47,14 @@ def test_a_page_built_without_data_says_so_below_its_title(layout: Layout) -> No
 
 def test_outputs_follow_their_cells_and_prose_is_fresh() -> None:
     parameters = {"tags": ["parameters"]}
-    out = new_output("stream", name="stdout", text="printed")
+    said = (("stdout", "prin"), ("stdout", "ted\n"), ("stderr", "bad"), ("stdout", "more"))
+    outputs = [new_output("stream", name=name, text=text) for name, text in said]
     executed = new_notebook(
         cells=[
             new_markdown_cell("old prose"),
             new_code_cell("profile = 'smoke'", metadata=parameters),
             new_code_cell("profile = 'laptop'", metadata={"tags": ["injected-parameters"]}),
-            new_code_cell("print()", outputs=[out], execution_count=3),
+            new_code_cell("print()", outputs=outputs, execution_count=3),
         ]
     )
     fresh = new_notebook(
@@ -72,7 +73,8 @@ def test_outputs_follow_their_cells_and_prose_is_fresh() -> None:
         "profile = 'laptop'",
         "print()",
     ]
-    assert merged[-1].outputs[0].text == "printed"
+    found = [(out.name, out.text) for out in merged[-1].outputs]
+    assert found == [("stdout", "printed\n"), ("stderr", "bad"), ("stdout", "more")]
 
 
 def test_a_badge_stands_above_the_figure_and_not_in_it() -> None:
@@ -127,21 +129,33 @@ def test_digest_depends_on_names_contents_and_borders() -> None:
 
 def test_generated_tables_escape_what_they_are_given() -> None:
     assert "CPU &lt;x&gt;" in status([RUN])
-    row = {
-        "chapter": "c", "table": "T", "row": "<r>", "metric": "m", "paper": "not known",
-        "ours": "1", "data": "d", "seeds": 3, "verdict": "not comparable", "reason": "because",
-        "link": "notebooks/00_small",
-    }  # fmt: skip
-    page = ledger_page([row])
-    assert "&lt;r&gt;" in page
-    assert "1 rows. not comparable: 1." in page
-    assert 'scope="col"' in table(["A"], [["1"]], "label")
+
+
+def test_the_ledger_is_folded_and_every_row_has_a_place() -> None:
+    rows = [
+        {
+            "chapter": "c", "table": table, "row": "<r>", "metric": "m", "paper": "not known",
+            "ours": "1", "data": "d", "seeds": 3, "verdict": verdict, "reason": "because",
+            "link": "notebooks/00_small", "place": place, "id": f"c-{number}",
+        }
+        for number, (table, verdict, place) in enumerate(
+            [("T", "not comparable", "here"), ("U", "reproduced", "gone"), ("U", "trend only", "x")]
+        )
+    ]  # fmt: skip
+    page = ledger_page(rows, {"notebooks/00_small": "A <title>"}, {"notebooks/00_small": {"here"}})
+    assert "3 rows: 1 reproduced, 1 trend only, 1 not comparable." in page
+    assert page.count("<details") == 3  # the chapter and its two tables
+    assert "<strong>U</strong>, 2 rows: " in page
+    assert '<a href="notebooks/00_small.html#here">&lt;r&gt;</a>' in page
+    assert page.count('<a href="notebooks/00_small.html">') == 2  # no such place in the chapter
+    assert '<option value="notebooks/00_small">A &lt;title&gt;</option>' in page
+    assert [f'id="c-{n}" href="#c-{n}"' in page for n in range(3)] == [True] * 3
 
 
 def test_finish_prunes_mathjax_and_makes_the_entry_a_page(tmp_path: Path) -> None:
     static = tmp_path / "_static"
-    kept = ["tex-chtml.js", "output/chtml/fonts/woff-v2/x.woff", "input/tex/extensions/ams.js"]
-    for name in [*kept, "tex-svg.js", "sre/mathmaps/en.json"]:
+    kept = ["startup.js", "output/chtml/fonts/woff-v2/x.woff", "input/tex/extensions/ams.js"]
+    for name in [*kept, "tex-chtml.js", "sre/mathmaps/en.json"]:
         path = static / "mathjax" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x")

@@ -26,11 +26,19 @@ def test_table_is_accessible():
     assert "".join(cells[1].itertext()) == "✓ reproduced"
     assert cells[1].find(".//span[@aria-hidden]").text == "✓"
     assert "".join(cells[3].itertext()) == "trend <only>"  # unknown words are shown as they are
+    assert [cell.get("data-label") for cell in cells] == ["Dice", "verdict"] * 2
+
+
+def test_a_corner_without_words_is_no_heading_and_a_note_follows():
+    text = plots.table_html(pd.DataFrame({"a": [1]}), caption="c", key="here", note="n <b>").text
+    assert "<thead><tr><td></td><th" in text
+    assert text.startswith('<div class="wide-table" id="here" ')
+    assert text.endswith('<p class="table-note">n &lt;b&gt;</p>')
 
 
 def test_table_keeps_whole_numbers_whole():
     frame = pd.DataFrame({"n": [3, 4], "x": [0.5, np.nan]})
-    cells = re.findall("<td>(.*?)</td>", plots.table_html(frame, caption="c").text)
+    cells = re.findall("<td data.*?>(.*?)</td>", plots.table_html(frame, caption="c").text)
     assert cells == ["3", "0.500", "4", "–"]
 
 

@@ -1,11 +1,10 @@
 """The stored benchmark as tables, for the hand-written page around them to include."""
 
-import html
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from tubekit._html import Html, table
 from tubekit.benchmarks.run import RECORD, SUBJECTS
-from tubekit.bookbuild.tables import table
 from tubekit.experiments.cost import read_costs
 
 TITLES = {
@@ -39,7 +38,8 @@ def benchmark_tables() -> str:
     for subject in SUBJECTS:
         mine = [row for row in record["rows"] if row["subject"] == subject]
         if mine:
-            parts += [f"## {TITLES[subject]}\n", table(HEADER, map(_cells, mine), TITLES[subject])]
+            title = TITLES[subject]
+            parts += [f"## {title}\n", table(title, HEADER, map(_cells, mine)).text]
             compared = _once(row["equality"] for row in mine)
             parts.append(f"\nCompared for equality: {'; '.join(compared)}.\n")
             parts += [f"- {note}" for note in _once(row["note"] for row in mine)]
@@ -57,11 +57,11 @@ def _once(texts: Iterable[str]) -> list[str]:
     return [text[:1].upper() + text[1:] for text in dict.fromkeys(texts) if text]
 
 
-def _cells(row: Mapping[str, Any]) -> Sequence[str]:
+def _cells(row: Mapping[str, Any]) -> Sequence[object]:
     same = "equal" if row["equal"] else "different"
     return [
-        html.escape(row["instrument"].replace(" x ", "\N{MULTIPLICATION SIGN}")),
-        html.escape(row["peer"]),
+        row["instrument"].replace(" x ", "\N{MULTIPLICATION SIGN}"),
+        row["peer"],
         _ratio(row["seconds"], row["peer_seconds"], row["time_target"]),
         _ratio(row["megabytes"], row["peer_megabytes"], row["memory_target"]),
         f"{_seconds(row['seconds'])} / {_seconds(row['peer_seconds'])}",
@@ -70,7 +70,7 @@ def _cells(row: Mapping[str, Any]) -> Sequence[str]:
     ]
 
 
-def _ratio(ours: float, peer: float, target: float | None) -> str:
+def _ratio(ours: float, peer: float, target: float | None) -> Html | str:
     """The ratio, what was asked for, and a sign and a word for whether it is reached."""
     if not peer:
         return "–"
@@ -79,7 +79,7 @@ def _ratio(ours: float, peer: float, target: float | None) -> str:
         return _share(ratio)
     sign, word = ("✓", "reached") if ratio <= target else ("✗", "missed")
     mark = f'<span role="img" aria-label="{word}">{sign}</span>'
-    return f"{_share(ratio)} {mark} (asked: {_share(target)})"
+    return Html(f"{_share(ratio)} {mark} (asked: {_share(target)})")
 
 
 def _share(ratio: float) -> str:

@@ -1,38 +1,43 @@
-"""Pages written from what ran: status, claims ledger, data."""
+"""Pages written from what ran: status, data; the ledger and the benchmarks have their own files."""
 
 import html
 import json
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+import re
+from collections.abc import Sequence
 
+from tubekit._html import Html, link, table
 from tubekit.bookbuild.benchmarks_page import benchmark_tables
 from tubekit.bookbuild.execute import Run
 from tubekit.bookbuild.layout import Layout
-from tubekit.bookbuild.tables import link, table
+from tubekit.bookbuild.ledger_page import ledger_page
 from tubekit.data.manifest import Manifest, read_manifest
 from tubekit.experiments import ledger
-
-LEDGER_COLUMNS = {
-    "row": "Row",
-    "metric": "Metric",
-    "paper": "Paper",
-    "ours": "Ours",
-    "data": "Our data",
-    "seeds": "Seeds",
-    "verdict": "Verdict",
-    "reason": "Why",
-}
 
 
 def generated(layout: Layout, runs: Sequence[Run]) -> dict[str, str]:
     """Name and text of each generated page."""
     return {
         "status.md": status(runs),
-        "ledger.md": ledger_page(ledger.rows()),
+        "ledger.md": ledger_page(ledger.rows(), *_chapters(runs, layout)),
         "data.md": data_page(layout),
         "generated/benchmark-tables.md": benchmark_tables(),
     }
+
+
+def _chapters(runs: Sequence[Run], layout: Layout) -> tuple[dict[str, str], dict[str, set[str]]]:
+    """Title of each chapter's page, and the ids in what it printed."""
+    titles, places = {}, {}
+    for run in runs:
+        page = f"notebooks/{run.notebook}"
+        source = (layout.notebooks / f"{run.notebook}.md").read_text(encoding="utf-8")
+        titles[page] = source.partition("\n# ")[2].partition("\n")[0]
+        text = "".join(
+            output.get("data", {}).get("text/html", "")
+            for cell in run.executed.cells
+            for output in cell.get("outputs", [])
+        )
+        places[page] = set(re.findall(r' id="([^"]+)"', text))
+    return titles, places
 
 
 def status(runs: Sequence[Run]) -> str:
@@ -45,14 +50,13 @@ def status(runs: Sequence[Run]) -> str:
             run.finished[:16].replace("T", " ") + " UTC",
             duration(run.seconds),
             f"{run.peak_memory_mb:,.0f} MB",
-            html.escape(str(run.passport["device"])),
-            html.escape(str(run.passport["commit"])),
-            html.escape(data_used(run)),
+            run.passport["device"],
+            run.passport["commit"],
+            data_used(run),
         ]
         for run in runs
     ]
     versions = {k: v for run in runs for k, v in run.passport["versions"].items()}
-    version_rows = [[html.escape(k), html.escape(str(v))] for k, v in sorted(versions.items())]
     passports = "\n".join(
         f"```{{dropdown}} Passport of {run.notebook}\n:name: passport-{run.notebook}\n"
         f"~~~json\n{json.dumps(run.passport, indent=1)}\n~~~\n```\n"
@@ -65,11 +69,11 @@ Every number and figure of the chapters was printed by the runs below. A run is 
 its code, the library, a pinned version, a data manifest, the data present or its parameters change.
 Time and memory include every process the notebook started.
 
-{table(header, rows, "Runs behind the pages")}
+{table("Runs behind the pages", header, rows).text}
 
 ## Versions
 
-{table(["Package", "Version"], version_rows, "Main packages of these runs")}
+{table("Main packages of these runs", ["Package", "Version"], sorted(versions.items())).text}
 
 ```{{dropdown}} Every installed package
 ~~~{{literalinclude}} /_src/constraints.txt
@@ -82,38 +86,6 @@ Time and memory include every process the notebook started.
 A passport is what a run wrote about itself. Two of them side by side show why two machines differ.
 
 {passports}"""
-
-
-def ledger_page(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Every published row beside ours, one section a chapter and a table."""
-    counts = Counter(str(row["verdict"]) for row in rows)
-    total = ", ".join(f"{verdict}: {count}" for verdict, count in sorted(counts.items()))
-    parts = [
-        f"""(ledger)=
-# Claims ledger
-
-One line for every row of every published table and for every statement that can be tested. *Paper*
-is the printed value; "not known" means that we could not see it, and we do not guess. *Ours* is the
-mean over seeds, from the committed records. The verdict follows rules that were written before the
-runs: a paired test over cases, at least three seeds, and the same data. Where one of these is
-missing the verdict is "not comparable" and the last column says why.
-
-{len(rows)} rows. {total}.
-"""
-    ]
-    for chapter in dict.fromkeys(str(row["chapter"]) for row in rows):
-        mine = [row for row in rows if row["chapter"] == chapter]
-        page = f"{mine[0]['link']}.html"
-        parts.append(f"## {chapter.replace('_', ' ').capitalize()}\n")
-        parts.append(f"<p>{link(page, 'Read the chapter')}</p>\n")
-        for name in dict.fromkeys(str(row["table"]) for row in mine):
-            lines = [
-                [html.escape(str(row[key])) for key in LEDGER_COLUMNS]
-                for row in mine
-                if row["table"] == name
-            ]
-            parts.append(f"### {name}\n\n{table(LEDGER_COLUMNS.values(), lines, name)}\n")
-    return "\n".join(parts)
 
 
 def data_page(layout: Layout) -> str:
@@ -132,8 +104,9 @@ def data_page(layout: Layout) -> str:
             f"{m.dimensions}-D",
             split if m.cases else "on your disk",
             m.access,
+            Html(licence),
         ]
-        rows.append([*map(html.escape, cells), licence])
+        rows.append(cells)
     return f"""(data)=
 # Data sets
 
@@ -143,7 +116,7 @@ never stand on both sides of a split. The date beside a licence says when its te
 Where a set cannot be fetched the chapters show a phantom and say so; `tubekit data list` shows what
 your machine has.
 
-{table(header, rows, "Data sets")}
+{table("Data sets", header, rows).text}
 
 {"".join(_data_section(m) for m in manifests)}"""
 

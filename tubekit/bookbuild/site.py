@@ -5,6 +5,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from tubekit.bookbuild.polish import polish
+from tubekit.bookbuild.weight import lighten
+
 ENTRY = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -15,17 +18,28 @@ ENTRY = """<!doctype html>
 <p><a href="{page}">{title}</a></p>
 </html>
 """
-# Of MathJax's 24 MB a page asks for the component, its fonts, and TeX extensions on demand.
-MATHJAX_KEPT = ("tex-chtml.js", "output/chtml/fonts/", "input/tex/extensions/")
+# Of MathJax's 24 MB: what `formulas.js` asks for.
+MATHJAX_KEPT = (
+    "startup.js",
+    "core.js",
+    "input/tex-base.js",
+    "input/tex/extensions/ams.js",
+    "output/chtml.js",
+    "output/chtml/fonts/",
+    "a11y/assistive-mml.js",
+)
 
 
 def finish(site: Path) -> None:
-    """Prune MathJax, keep the search silent, make the entry a page."""
+    """Correct the pages, keep the search silent, make the entry a page, prune what none uses."""
     _prune_mathjax(site / "_static" / "mathjax")
     _search_without_server(site / "_static" / "documentation_options.js")
     _entry_page(site / "index.html")
+    for page in site.rglob("*.html"):
+        polish(page, site)
     for leftover in _unused(site):
         leftover.unlink()
+    lighten(site)
 
 
 def _prune_mathjax(folder: Path) -> None:
@@ -69,6 +83,7 @@ def _entry_page(index: Path) -> None:
 
 def _unused(site: Path) -> Iterator[Path]:
     yield from (site / "_static").rglob("*.map")
+    yield from (site / "_static").rglob("fontawesome.js*")
 
 
 def clean(build: Path) -> None:

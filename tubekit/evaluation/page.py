@@ -5,6 +5,7 @@ from html import escape
 from typing import NamedTuple
 
 from tubekit._extras import extra
+from tubekit._html import Html, table
 from tubekit.evaluation.files import Failure, Options
 from tubekit.evaluation.pictures import dot_plot
 from tubekit.evaluation.style import SCRIPT, STYLE
@@ -97,15 +98,11 @@ def _failures(failures: Sequence[Failure]) -> str:
 
 
 def _cases(results: Sequence[CaseResult], shown: Sequence[str]) -> str:
-    head = "".join(
-        f'<th scope="col"><button type="button">{escape(name)}</button></th>'
-        for name in ("case", *shown)
+    rows = (
+        (result.name, *(_cell(result.values.get(name, float("nan"))) for name in shown))
+        for result in sorted(results, key=lambda r: r.name)
     )
-    rows = []
-    for result in sorted(results, key=lambda r: r.name):
-        cells = "".join(_cell(result.values.get(name, float("nan"))) for name in shown)
-        rows.append(f'<tr><th scope="row">{escape(result.name)}</th>{cells}</tr>')
-    return _table("Metrics by case; a heading sorts", head, rows, ' class="sortable"')
+    return table("Metrics by case; a heading sorts", ("case", *shown), rows, kind="sortable").text
 
 
 def _plots(content: Content, shown: Sequence[str]) -> str:
@@ -151,27 +148,20 @@ def _summary(summary: pd.DataFrame) -> str:
         "n": "n",
         "n_undefined": "undefined",
     }
-    head = "".join(f'<th scope="col">{text}</th>' for text in heads.values())
-    rows = []
-    for record in summary.to_dict("records"):
-        cells = "".join(_cell(record[name]) for name in list(heads)[1:])
-        rows.append(f'<tr><th scope="row">{escape(str(record["metric"]))}</th>{cells}</tr>')
-    return _table("Over cases; interval of the mean by bootstrap over cases", head, rows)
+    rows = (
+        (record["metric"], *(_cell(record[name]) for name in list(heads)[1:]))
+        for record in summary.to_dict("records")
+    )
+    caption = "Over cases; interval of the mean by bootstrap over cases"
+    return table(caption, list(heads.values()), rows).text
 
 
 def _definitions(results: Sequence[CaseResult]) -> str:
     texts = {name: text for r in results for name, text in r.definitions.items()}
     policy = {name: text for r in results for name, text in r.policy.items()}
-    head = "".join(
-        f'<th scope="col">{text}</th>'
-        for text in ("metric", "definition", "prediction, target, both empty")
-    )
-    rows = [
-        f'<tr><th scope="row">{escape(name)}</th><td class="text">{escape(text)}</td>'
-        f'<td class="text">{escape(policy[name])}</td></tr>'
-        for name, text in texts.items()
-    ]
-    return _table("Definitions, and values for empty masks", head, rows, ' class="words"')
+    head = ("metric", "definition", "prediction, target, both empty")
+    rows = ((name, text, policy[name]) for name, text in texts.items())
+    return table("Definitions, and values for empty masks", head, rows, kind="words").text
 
 
 def _versions(versions: Mapping[str, str]) -> str:
@@ -179,15 +169,7 @@ def _versions(versions: Mapping[str, str]) -> str:
     return f"<footer>{escape(listed)}</footer>"
 
 
-def _table(caption: str, head: str, rows: Sequence[str], more: str = "") -> str:
-    return (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{caption}"><table{more}>'
-        f"<caption>{caption}</caption><thead><tr>{head}</tr></thead>"
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
-    )
-
-
-def _cell(value: float) -> str:
+def _cell(value: float) -> Html:
     if value != value:
-        return '<td data-value=""><abbr title="undefined">–</abbr></td>'
-    return f'<td data-value="{value!r}">{value:.4g}</td>'
+        return Html('<data value=""><abbr title="undefined">–</abbr></data>')
+    return Html(f'<data value="{value!r}">{value:.4g}</data>')

@@ -12,15 +12,15 @@ h1 { font-size: 1.6rem; line-height: 1.2; } h2 { font-size: 1.2rem; margin-top: 
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; }
 dt { color: var(--soft); } dd { margin: 0; }
 .failed { background: var(--warn); border-left: 4px solid var(--mark); padding: .1rem 1rem; }
-.scroll { overflow-x: auto; } .scroll th, .scroll td { overflow-wrap: normal; }
+.wide-table { overflow-x: auto; } .wide-table :is(th, td) { overflow-wrap: normal; }
 table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; color: var(--soft); padding-bottom: .3rem; }
 th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: right;
   white-space: nowrap; }
-td.text { white-space: normal; text-align: left; min-width: 11rem; }
+.words td { white-space: normal; text-align: left; min-width: 11rem; }
 th:first-child { text-align: left; position: sticky; left: 0; background: var(--back);
   max-width: 16rem; overflow: hidden; text-overflow: ellipsis; }
-table.words th { text-align: left; }
+.words th { text-align: left; }
 th button { all: unset; cursor: pointer; font-weight: 600; }
 th button:focus-visible { outline: 2px solid var(--dot); }
 th[aria-sort=ascending] button::after { content: " \\2191"; }
@@ -39,17 +39,22 @@ footer { margin: 2.5rem 0 1rem; color: var(--soft); font-size: .875rem; }
 """
 
 SCRIPT = """
-document.querySelectorAll("table.sortable").forEach(function (table) {
+document.querySelectorAll(".sortable table").forEach(function (table) {
   var body = table.tBodies[0], heads = Array.from(table.tHead.rows[0].cells);
   heads.forEach(function (head, column) {
-    head.querySelector("button").addEventListener("click", function () {
+    var button = document.createElement("button");
+    button.type = "button";
+    button.append(head.firstChild);
+    head.append(button);
+    button.addEventListener("click", function () {
       var up = head.getAttribute("aria-sort") !== "ascending";
       heads.forEach(function (other) { other.removeAttribute("aria-sort"); });
       head.setAttribute("aria-sort", up ? "ascending" : "descending");
       function value(row) {
         var cell = row.cells[column];
         if (!column) return cell.textContent;
-        return cell.dataset.value === "" ? null : Number(cell.dataset.value);
+        var value = cell.firstChild.value;
+        return value === "" ? null : Number(value);
       }
       Array.from(body.rows).sort(function (a, b) {
         var x = value(a), y = value(b);

@@ -1,15 +1,17 @@
 """The claims ledger: every printed cell and every testable statement, with ours beside it."""
 
+import re
 from collections import Counter
 from typing import Any
 
 from tubekit.experiments import published
-from tubekit.experiments.chapters import Chapter
+from tubekit.experiments.chapters import CHAPTERS, Chapter
 from tubekit.experiments.chapters import chapter as chapter_facts
 from tubekit.experiments.evaluate import MEASURES
 from tubekit.experiments.names import method_label
 from tubekit.experiments.overheads import overhead_rows
 from tubekit.experiments.record import read_records
+from tubekit.experiments.report import COSTS, STATEMENTS, place
 from tubekit.experiments.tables import ResultTable, Row, claims_table, result_table
 
 # Which committed records a chapter's verdicts rest on.
@@ -17,9 +19,10 @@ LEDGER_PROFILE = "laptop"
 
 
 def rows() -> list[dict[str, Any]]:
-    """All ledger rows: chapter, table, row, metric, paper, ours, data, seeds, profile, device,
-    verdict, reason, link."""
-    return [row for chapter in published.chapters() for row in _chapter_rows(chapter)]
+    """All ledger rows in the order of the book: chapter, table, row, metric, paper, ours, data,
+    seeds, profile, device, verdict, reason, link to the chapter's page, place in it, id."""
+    ordered = sorted(CHAPTERS.values(), key=lambda chapter: chapter.page)
+    return [row for chapter in ordered for row in _chapter_rows(chapter.name)]
 
 
 def claim_rows(chapter: str) -> list[dict[str, Any]]:
@@ -56,9 +59,13 @@ def _chapter_rows(chapter: str) -> list[dict[str, Any]]:
                 "verdict": claim["verdict"],
                 "reason": claim["detail"],
                 "link": facts.page,
+                "place": STATEMENTS,
+                "id": _key(chapter, claim["id"]),
             }
         )
-    lines += [{**row, "link": facts.page} for row in overhead_rows(chapter)]
+    for row in overhead_rows(chapter):
+        key = _key(chapter, row["table"], row["row"], row["metric"])
+        lines.append({**row, "link": facts.page, "place": COSTS, "id": key})
     for name, table in printed.tables.items():
         measured = result_table(records, chapter, name, LEDGER_PROFILE, table.metrics)
         for data, methods in table.rows.items():
@@ -73,10 +80,17 @@ def _chapter_rows(chapter: str) -> list[dict[str, Any]]:
                             "metric": MEASURES[metric].label,
                             "paper": printed.text(name, data, method, metric),
                             "link": facts.page,
+                            "place": place(name, data),
+                            "id": _key(chapter, name, data, method, metric),
                             **_ours(facts, measured, data, method, metric, paper),
                         }
                     )
     return lines
+
+
+def _key(*parts: str) -> str:
+    """An id from names: stable as long as they are."""
+    return re.sub(r"[^a-z0-9.]+", "-", "-".join(parts).lower()).strip("-")
 
 
 def _ours(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tubekit._extras import extra
+from tubekit._html import table
 from tubekit.data import load_manifest
 from tubekit.experiments.data import first_cases
 from tubekit.experiments.environment import commit, device_name, now, versions
@@ -104,8 +105,7 @@ class Passport:
             "Versions": ", ".join(f"{k} {v}" for k, v in facts["versions"].items()),
             "Finished": facts.get("finished", ""),
         }
-        body = "".join(f'<tr><th scope="row">{k}</th><td>{v}</td></tr>' for k, v in rows.items())
-        return f'<table class="passport"><caption>Run passport</caption>{body}</table>'
+        return table("Run passport", (), rows.items(), kind="passport").text
 
 
 def start(notebook: str, profile: str, *, seed: int = 0, device: str = "auto") -> Passport:

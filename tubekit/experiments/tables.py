@@ -1,4 +1,4 @@
-"""Result tables from records: paper beside ours, with interval, seeds and verdict."""
+"""Results from records: paper beside ours, with interval, seeds and verdict."""
 
 import dataclasses
 from collections import defaultdict
@@ -10,7 +10,6 @@ from tubekit._extras import extra
 from tubekit.experiments import published
 from tubekit.experiments.chapters import chapter as chapter_facts
 from tubekit.experiments.evaluate import MEASURES
-from tubekit.experiments.names import method_label
 from tubekit.experiments.record import Record
 from tubekit.experiments.verdict import (
     Comparison,
@@ -73,39 +72,6 @@ class ResultTable:
     table: str
     profile: str
     rows: tuple[Row, ...]
-
-    def frame(
-        self, data: str, metrics: Sequence[str], methods: Sequence[str] | None = None
-    ) -> pd.DataFrame:
-        """One data set as a table of text: methods down, metrics across, ours and the paper's.
-
-        Args:
-            methods: rows in this order; ``None`` takes all that were measured. A method without
-                a record says so.
-        """
-        printed = published.load(self.chapter)
-        found = {(r.method, r.metric): r for r in self.rows if r.data == data}
-        chosen = methods or list(dict.fromkeys(method for method, _ in found))
-        lines = {}
-        for method in chosen:
-            line = {}
-            for metric in metrics:
-                row = found.get((method, metric))
-                line[MEASURES[metric].label] = _ours(row)
-                if paper := printed.text(self.table, data, method, metric):
-                    line[f"{MEASURES[metric].label}, paper"] = paper.replace(" ", "\u00a0")
-            lines[method_label(method, printed.methods)] = line
-        return pd.DataFrame.from_dict(lines, orient="index").fillna("–").rename_axis("Method")
-
-    def about(self, data: str) -> str:
-        """What the rows of one data set rest on, for a caption."""
-        rows = [r for r in self.rows if r.data == data]
-        if not rows:
-            return "no records"
-        kinds = "/".join(sorted({r.source for r in rows}))
-        devices = " and ".join(sorted({r.device for r in rows}))
-        units, seeds = max(r.units for r in rows), max(r.seeds for r in rows)
-        return f"{kinds} data, {units} cases, {seeds} seeds, profile {self.profile}, {devices}"
 
 
 def grouped(records: Sequence[Record]) -> dict[tuple[str, str, str], list[Record]]:
@@ -227,13 +193,3 @@ def _scaled(pair: Comparison | None, scale: float) -> Comparison | None:
     return dataclasses.replace(
         pair, difference=pair.difference * scale, low=pair.low * scale, high=pair.high * scale
     )
-
-
-def _ours(row: Row | None) -> str:
-    """``Row.text``, and a star where the difference to the baseline is certain."""
-    if row is None:
-        return "not run"
-    star = " *" if row.certain else ""
-    # No-break spaces keep a value and its deviation on one line of a narrow table.
-    text = row.text(1 if MEASURES[row.metric].percent else 2).replace(" ± ", "\u00a0±\u00a0")
-    return text + star.replace(" ", "\u00a0")

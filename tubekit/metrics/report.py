@@ -2,13 +2,13 @@
 
 import dataclasses
 from collections.abc import Sequence
-from html import escape
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool
 
 from tubekit import _check
+from tubekit._html import table
 from tubekit.metrics.branches import branch_report, reference_tree
 from tubekit.metrics.calibre import CALIBRES, calibre_scores
 from tubekit.metrics.cases import Labels, over_classes
@@ -61,24 +61,17 @@ class CaseReport:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        heads = "".join(
-            f'<th scope="col">{head}</th>' for head in ("metric", "value", "definition", "if empty")
-        )
         rows = []
         for name, value in self.values.items():
             base = name.partition("/")[0]
-            cells = (_shown(value), self.definitions[base], self.policy[base])
-            rows.append(
-                f'<tr><th scope="row">{escape(name)}</th>'
-                + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-                + "</tr>"
-            )
+            rows.append((name, _shown(value), self.definitions[base], self.policy[base]))
         grid = " × ".join(f"{s:g}" for s in self.spacing)
-        return (
-            f"<table><caption>Metrics of one case, voxels of {grid} mm; last column: prediction, "
-            f"target, both empty</caption><thead><tr>{heads}</tr></thead>"
-            f"<tbody>{''.join(rows)}</tbody></table>"
-        )
+        return table(
+            f"Metrics of one case, voxels of {grid} mm; "
+            "last column: prediction, target, both empty",
+            ("metric", "value", "definition", "if empty"),
+            rows,
+        ).text
 
 
 class _Asked(NamedTuple):

@@ -1,12 +1,12 @@
 """Figures of the book: overlays, curves, tables and rotatable surfaces."""
 
 from tubekit._extras import extra
+from tubekit._html import Html
 
 with extra("plots", __name__):
     from tubekit.plots.curves import bars, paired_strips, training_curves
     from tubekit.plots.diagram import diagram
     from tubekit.plots.figures import png_bytes, show
-    from tubekit.plots.html import Html
     from tubekit.plots.mesh3d import Surface, tree_mesh
     from tubekit.plots.neighbourhood import draw_neighbourhood
     from tubekit.plots.overlays import (

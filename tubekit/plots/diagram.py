@@ -6,8 +6,8 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from tubekit._html import Html
 from tubekit.plots.diagram_layout import WIDTH, Box, Layout, Point
-from tubekit.plots.html import Html
 from tubekit.plots.style import OKABE_ITO
 
 ARROW = re.compile(r"(\S+) (->|<->|\.\.>) (\S+) ?(.*)")

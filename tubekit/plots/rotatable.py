@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Shaped
 from matplotlib.colors import to_hex
 
+from tubekit._html import Html
 from tubekit.plots.figures import png_bytes
-from tubekit.plots.html import Html
 from tubekit.plots.mesh3d import Layers, Surface, layer_meshes, tree_mesh
 from tubekit.plots.still import AMBIENT, EYE, LIGHT, still_figure
 

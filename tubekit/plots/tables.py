@@ -1,4 +1,4 @@
-"""Data frames as tables that a screen reader can read and a phone can scroll."""
+"""Data frames as tables that a screen reader can read and a phone can show."""
 
 from collections.abc import Mapping
 from html import escape
@@ -6,7 +6,7 @@ from html import escape
 import numpy as np
 import pandas as pd
 
-from tubekit.plots.html import Html
+from tubekit._html import Html, table
 
 VERDICT_ICONS: Mapping[str, str] = {
     "reproduced": "✓",
@@ -17,15 +17,23 @@ VERDICT_ICONS: Mapping[str, str] = {
 
 
 def table_html(
-    frame: pd.DataFrame, *, caption: str, verdict: str | None = None, digits: int = 3
+    frame: pd.DataFrame,
+    *,
+    caption: str,
+    verdict: str | None = None,
+    digits: int = 3,
+    key: str = "",
+    note: str = "",
 ) -> Html:
-    """A table with caption, row and column headings, in a box that scrolls sideways.
+    """A table with caption, row and column headings, in a box of its own.
 
     Args:
         frame: text, whole numbers and fractions; the index becomes the row headings.
         caption: what the table shows; also its name for screen readers.
         verdict: column of verdict words, which get a sign before the word.
         digits: of fractions after the point.
+        key: id of the table, for links to it.
+        note: a sentence below the table.
     Raises:
         ValueError: an empty caption, or a ``verdict`` column that is not there.
     """
@@ -36,41 +44,30 @@ def table_html(
             f"verdict must name a column of {[str(c) for c in frame.columns]}, got {verdict!r}"
             "; choose one"
         )
+    if verdict is not None:
+        frame = frame.assign(**{verdict: frame[verdict].map(str).map(verdict_html)})
     names = [str(name) for name in frame.index.names if name]
     head = [", ".join(names), *map(str, frame.columns)]
-    heading = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
-    body = []
     # Row tuples keep the type of each column; rows as series would turn whole numbers into floats.
-    for name, row in zip(frame.index, frame.itertuples(index=False, name=None), strict=True):
-        texts = [_text(value, digits) for value in row]
-        cells = "".join(
-            f"<td>{_verdict(text) if column == verdict else escape(text)}</td>"
-            for column, text in zip(frame.columns, texts, strict=True)
-        )
-        body.append(f'<tr><th scope="row">{escape(_heading(name))}</th>{cells}</tr>')
-    text = escape(caption)
-    return Html(
-        f'<div class="wide-table" role="region" tabindex="0" aria-label="{text}" '
-        'style="overflow-x:auto">'
-        f"<table><caption>{text}</caption><thead><tr>{heading}</tr></thead>"
-        f"<tbody>{''.join(body)}</tbody></table></div>"
+    rows = (
+        (_heading(name), *(_shown(value, digits) for value in row))
+        for name, *row in frame.itertuples(name=None)
     )
+    return table(caption, head, rows, key=key, note=note)
 
 
 def _heading(name: object) -> str:
     return ", ".join(map(str, name)) if isinstance(name, tuple) else str(name)
 
 
-def _text(value: object, digits: int) -> str:
-    if value is None or value != value:
-        return "–"
-    if isinstance(value, float | np.floating):
-        return f"{value:.{digits}f}"
-    return str(value)
+def _shown(value: object, digits: int) -> object:
+    fraction = isinstance(value, float | np.floating) and value == value
+    return f"{value:.{digits}f}" if fraction else value
 
 
-def _verdict(word: str) -> str:
+def verdict_html(word: str) -> Html:
+    """A verdict with its sign; unknown words are shown as they are."""
     icon = VERDICT_ICONS.get(word, "")
     sign = f'<span aria-hidden="true">{icon}</span> ' if icon else ""
     kind = word.replace(" ", "-") if icon else "none"
-    return f'<span class="verdict verdict-{escape(kind)}">{sign}{escape(word)}</span>'
+    return Html(f'<span class="verdict verdict-{kind}">{sign}{escape(word)}</span>')
