@@ -32,7 +32,7 @@ def nifti(array: Shaped[np.ndarray, "z y x"], spacing: Spacing, *, unit: str = "
         unit: ``"mm"``, ``"micron"`` or ``"unknown"``.
     """
     image = nibabel.Nifti1Image(np.ascontiguousarray(array.T), np.diag([*spacing[::-1], 1.0]))
-    return _packed(image, unit)
+    return pack_nifti(image, unit)
 
 
 def placed_nifti(
@@ -54,7 +54,7 @@ def placed_nifti(
     # A quaternion and three voxel sizes cannot say everything that twelve numbers can.
     if place is not None and not same_place(header.get_qform(), place):
         header.set_qform(None, code="unknown")
-    return _packed(image, "mm")
+    return pack_nifti(image, "mm")
 
 
 def same_place(first: Float64[np.ndarray, "4 4"], second: Float64[np.ndarray, "4 4"]) -> bool:
@@ -62,13 +62,9 @@ def same_place(first: Float64[np.ndarray, "4 4"], second: Float64[np.ndarray, "4
     return np.allclose(first, second, rtol=1e-4, atol=1e-3 * np.abs(second[:3, :3]).max())
 
 
-def _packed(image: nibabel.Nifti1Image, unit: str) -> bytes:
-    image.header.set_xyzt_units(unit)
-    return pack_nifti(image)
-
-
-def pack_nifti(image: nibabel.Nifti1Image) -> bytes:
+def pack_nifti(image: nibabel.Nifti1Image, unit: str) -> bytes:
     """Bytes of a .nii.gz file; equal images give equal bytes."""
+    image.header.set_xyzt_units(unit)
     buffer = io.BytesIO()
     # Level 1 and no time stamp, as nibabel itself writes .nii.gz.
     with gzip.GzipFile("", mode="wb", fileobj=buffer, compresslevel=1, mtime=0) as packed:
