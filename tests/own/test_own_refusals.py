@@ -270,3 +270,15 @@ def test_patients_stay_together_and_equal_seeds_split_equally(tmp_path):
     assert len(seen) > 2
     assert len(split_entries(entries, 0.01, 0)[1]) == 2
     assert len(split_entries(entries, 0.99, 0)[0]) == 2
+
+
+def test_a_class_that_only_validation_shows_is_refused(tmp_path):
+    root = write(tmp_path, "volume")
+    for path in (root / "labels").iterdir():
+        if path.name != "c_1.nii.gz":
+            array = np.asarray(nibabel.load(path).dataobj)
+            nibabel.save(nibabel.Nifti1Image(np.where(array == 7, 3, array), AFFINE), path)
+    entries = find_entries(root / "images", root / "labels")
+    seed = next(s for s in range(99) if split_entries(entries, 0.34, s)[1][0].name == "c_1")
+    with pytest.raises(ValueError, match=r"found \[7\] in none of them; choose another seed"):
+        train(root / "images", root / "labels", root / "m", quick(seed=seed))

@@ -67,8 +67,8 @@ def prepare(
     seen = {int(k) for case in cases if case.label is not None for k in np.unique(case.label)}
     if unseen := [values[k] for k in range(len(values)) if k not in seen]:
         raise ValueError(
-            f"expected every label value in the images to train on, got {unseen} in the validation "
-            "images only; choose another seed, or add images"
+            f"expected every label value in the images to train on, found {unseen} in none of "
+            "them; choose another seed, a larger scale, or add images"
         )
     with deterministic(settings.seed):
         network = new_network(settings.network, settings.width, preparation, len(values))
