@@ -21,8 +21,9 @@ RUN = """async () => {
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("name", built_pages())
 def test_axe_finds_nothing(visit: Visit, theme: str, name: str) -> None:
-    visit.page.emulate_media(color_scheme=theme)
+    visit.page.emulate_media(color_scheme=theme, reduced_motion="reduce")
     page = visit.open(name)
+    visit.settle()
     assert page.evaluate("document.documentElement.dataset.theme") == theme
     page.evaluate(AXE)
     assert page.evaluate(RUN) == []
