@@ -105,21 +105,21 @@ def _surfaces(
 
 
 def _payload(surfaces: Sequence[Surface]) -> str:
-    """Points as 16-bit steps of one size on all axes, faces as small indices, both in base64."""
+    """Points as steps of one size on all axes, and faces, both as 16-bit numbers in base64.
+
+    A closed surface has fewer corners than triangles, so ``MAX_FACES`` keeps indices small enough.
+    """
     points = np.concatenate([surface.points_mm for surface in surfaces])
     origin = points.min(axis=0)
     step = float(np.ptp(points, axis=0).max()) / 65535
-    layers = []
-    for surface in surfaces:
-        wide = len(surface.points_mm) > 65535
-        layers.append(
-            {
-                "colour": [round(part, 3) for part in surface.colour],
-                "points": _base64(np.rint((surface.points_mm - origin) / step), "<u2"),
-                "faces": _base64(surface.faces, "<u4" if wide else "<u2"),
-                "wide": wide,
-            }
-        )
+    layers = [
+        {
+            "colour": [round(part, 3) for part in surface.colour],
+            "points": _base64(np.rint((surface.points_mm - origin) / step)),
+            "faces": _base64(surface.faces),
+        }
+        for surface in surfaces
+    ]
     data = {
         "size": np.rint(np.ptp(points, axis=0) / step).tolist(),
         "eye": EYE,
@@ -130,8 +130,8 @@ def _payload(surfaces: Sequence[Surface]) -> str:
     return json.dumps(data, separators=(",", ":"))
 
 
-def _base64(values: np.ndarray, dtype: str) -> str:
-    return base64.b64encode(np.ascontiguousarray(values, dtype=dtype).tobytes()).decode()
+def _base64(values: np.ndarray) -> str:
+    return base64.b64encode(np.ascontiguousarray(values, dtype="<u2").tobytes()).decode()
 
 
 def _legend(surfaces: Sequence[Surface]) -> str:

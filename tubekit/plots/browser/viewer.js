@@ -23,8 +23,8 @@ window.tubekitViewer = window.tubekitViewer || (function () {
       ink = vec4(colour * bright, 1.0);
     }`;
 
-  function bytes(text) {
-    return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer;
+  function numbers(text) {
+    return new Uint16Array(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer);
   }
 
   // Sums over the triangles around each corner; larger triangles count more.
@@ -84,17 +84,16 @@ window.tubekitViewer = window.tubekitViewer || (function () {
     const room = {wide: 0, high: 0, deep: 0};
     const layers = data.layers.map((layer) => {
       const middle = data.size.map((n) => n / 2);
-      const points = Float32Array.from(new Uint16Array(bytes(layer.points)),
-                                       (value, i) => value - middle[i % 3]);
+      const points = Float32Array.from(numbers(layer.points), (value, i) => value - middle[i % 3]);
       for (let i = 0; i < points.length; i += 3) {
         const height = Math.abs(points[i]), round = Math.hypot(points[i + 1], points[i + 2]);
         room.wide = Math.max(room.wide, round);
         room.high = Math.max(room.high, height * Math.cos(tilt) + round * Math.abs(Math.sin(tilt)));
         room.deep = Math.max(room.deep, Math.hypot(height, round));
       }
-      const faces = new (layer.wide ? Uint32Array : Uint16Array)(bytes(layer.faces));
+      const faces = numbers(layer.faces);
       return {array: upload(gl, shading, points, faces), count: faces.length, shown: true,
-              type: layer.wide ? gl.UNSIGNED_INT : gl.UNSIGNED_SHORT, colour: layer.colour};
+              colour: layer.colour};
     });
     let camera = {...start}, waiting = false;
 
@@ -127,7 +126,7 @@ window.tubekitViewer = window.tubekitViewer || (function () {
       for (const layer of layers.filter((one) => one.shown)) {
         gl.uniform3fv(uniform("colour"), layer.colour);
         gl.bindVertexArray(layer.array);
-        gl.drawElements(gl.TRIANGLES, layer.count, layer.type, 0);
+        gl.drawElements(gl.TRIANGLES, layer.count, gl.UNSIGNED_SHORT, 0);
       }
     }
 
