@@ -66,7 +66,7 @@ def ledger_command(
     from rich.console import Console
     from rich.table import Table
 
-    with extra("evaluate", "tubekit ledger"):
+    with extra("all", "tubekit ledger"):
         from tubekit.experiments.ledger import rows
 
     columns = ("table", "row", "metric", "paper", "ours", "verdict", "reason")

@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Shaped, UInt8
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from scipy.ndimage import map_coordinates
 from scipy.spatial.transform import Rotation
 
+from tubekit._extras import extra
 from tubekit.interop.layers import Layer
 from tubekit.plots import class_colours, still_figure, tree_mesh
+
+with extra("plots", __name__):
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 _DEPTHS = 160
 """Values looked at along the ray of a pixel through a volume."""
