@@ -19,12 +19,14 @@ if TYPE_CHECKING:
         losses,
         metrics,
         networks,
+        own,
         phantoms,
         plots,
         training,
         types,
     )
     from tubekit._version import __version__
+    from tubekit.own.model import load
 
 __all__ = [
     "__version__",
@@ -34,9 +36,11 @@ __all__ = [
     "geometry",
     "inference",
     "interop",
+    "load",
     "losses",
     "metrics",
     "networks",
+    "own",
     "phantoms",
     "plots",
     "training",

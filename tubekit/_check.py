@@ -89,6 +89,22 @@ def millimetres(value: object, ndim: int) -> tuple[float, ...]:
     return tuple(float(v) for v in values)
 
 
+def affine(matrix: np.ndarray, ndim: int) -> None:
+    """Raise ValueError unless a matrix takes every index of a grid to a place of its own."""
+    size = (ndim + 1, ndim + 1)
+    last = [0.0] * ndim + [1.0]
+    if (
+        matrix.shape != size
+        or not np.isfinite(matrix).all()
+        or matrix[-1].tolist() != last
+        or abs(np.linalg.det(matrix)) < np.finfo(np.float32).tiny
+    ):
+        raise ValueError(
+            f"affine must be an invertible matrix of shape {size} that ends in {last}, got "
+            f"{matrix.tolist()}; correct the file's sform or qform"
+        )
+
+
 def finite(name: str, array: torch.Tensor | np.ndarray) -> None:
     """Raise ValueError when a value is NaN or infinite."""
     ok = np.isfinite(array) if isinstance(array, np.ndarray) else torch.isfinite(array)

@@ -1,4 +1,4 @@
-"""`tubekit data|run|cost|bench|evaluate|book|ledger|predict|teach|serve`."""
+"""`tubekit train|predict|evaluate|data|run|cost|bench|book|ledger|teach|serve`."""
 
 import importlib
 import sys
@@ -71,6 +71,18 @@ def bench(words: Words = None) -> None:
 
 
 @app.command(context_settings=PASSED_ON, add_help_option=False)
+def train(words: Words = None) -> None:
+    """Train a network on a folder of your own images."""
+    load("tubekit.own.cli", "train_command")(words or [], prog_name="tubekit train")
+
+
+@app.command(context_settings=PASSED_ON, add_help_option=False)
+def predict(words: Words = None) -> None:
+    """Segment your own images with a network that `tubekit train` has saved."""
+    load("tubekit.own.cli", "predict_command")(words or [], prog_name="tubekit predict")
+
+
+@app.command(context_settings=PASSED_ON, add_help_option=False)
 def evaluate(words: Words = None) -> None:
     """Measure a folder of predictions against their labels."""
     load("tubekit.evaluation.cli", "evaluate_command")(words or [], prog_name="tubekit evaluate")
@@ -80,12 +92,6 @@ def evaluate(words: Words = None) -> None:
 def ledger(words: Words = None) -> None:
     """Print the claims ledger."""
     load("tubekit.experiments.cli", "ledger_command")(words or [], prog_name="tubekit ledger")
-
-
-@app.command(context_settings=PASSED_ON, add_help_option=False)
-def predict(words: Words = None) -> None:
-    """Segment an image of your own."""
-    load("tubekit.experiments.cli", "predict_command")(words or [], prog_name="tubekit predict")
 
 
 def load(module: str, name: str) -> typer.Typer:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float32, Integer
+from jaxtyping import Bool, Float32, Float64, Integer
 from torch import Tensor
 
 from tubekit import _check
@@ -17,8 +17,31 @@ from tubekit import _check
 Spacing = tuple[float, ...]
 """Voxel size in millimetres (2-D photographs: 1.0) in ARRAY order, (z, y, x), never (x, y, z)."""
 
+Affine = Float64[np.ndarray, "rows_and_1 rows_and_1"]
+"""Index in ARRAY order (z, y, x, 1) to the place in millimetres (x, y, z, 1), to the right, front
+and top of the patient (RAS+)."""
+
 # A specification read from a file may name only these packages.
 TRUSTED_PACKAGES = ("tubekit", "torch")
+
+
+class Placed(tuple[float, ...]):
+    """A spacing as a header states it, which also knows where the grid lies.
+
+    Equal to the plain tuple. It travels from ``read_image`` to ``write_label``, so that a label map
+    lies where its image lies.
+
+    Attributes:
+        affine: of the grid; ``None`` where the header states a voxel size, but no place.
+    """
+
+    affine: Affine | None
+
+    @classmethod
+    def of(cls, spacing: Spacing, affine: Affine | None) -> "Placed":
+        made = cls(spacing)
+        made.affine = affine
+        return made
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -33,9 +56,11 @@ class Case:
         valid: True inside the field of view; ``None`` means everywhere.
         derived: how many of the last image channels are computed maps in [0, 1], such as
             vesselness; they are neither normalised nor changed in brightness.
+        affine: where the grid lies, as ``Affine`` says; ``None`` where nothing is known, as for
+            photographs. A ``Placed`` spacing brings its own.
     Raises:
-        ValueError: image, label, valid and spacing do not describe one grid, or more derived
-            channels than channels.
+        ValueError: image, label, valid, spacing and affine do not describe one grid, or more
+            derived channels than channels.
     """
 
     id: str
@@ -44,8 +69,14 @@ class Case:
     spacing: Spacing
     valid: Bool[np.ndarray, "*s"] | None = None
     derived: int = 0
+    affine: Affine | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.spacing, Placed):
+            # From here on the two go separate ways: what moves the grid must say so of both.
+            if self.affine is None:
+                object.__setattr__(self, "affine", self.spacing.affine)
+            object.__setattr__(self, "spacing", tuple(self.spacing))
         grid = self.image.shape[1:]
         for name in ("label", "valid"):
             array = getattr(self, name)
@@ -56,6 +87,8 @@ class Case:
                 )
         with _check.about(f"case {self.id}"):
             _check.millimetres(self.spacing, len(grid))
+            if self.affine is not None:
+                _check.affine(self.affine, len(grid))
         channels = self.image.shape[0]
         if not (isinstance(self.derived, int) and 0 <= self.derived <= channels):
             raise ValueError(

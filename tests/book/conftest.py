@@ -2,29 +2,19 @@
 
 import dataclasses
 import os
-import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
+from tests.browser import chromium
 from tubekit.bookbuild.layout import checkout
 from tubekit.bookbuild.serve import server
 
 BUILD = Path(os.environ.get("TUBEKIT_BUILD", checkout().build))
 SITE = BUILD / "html"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-]
 
 # Formulas and pictures come when they come near; a test looks at all of them.
 EVERYTHING = """async () => {
@@ -49,12 +39,8 @@ def pages() -> list[str]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    program = os.environ.get("TUBEKIT_CHROMIUM") or shutil.which("chromium")
-    assert program, "expected Chromium, found none; install it or set TUBEKIT_CHROMIUM"
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=FLAGS)
+    with chromium() as started:
         yield started
-        started.close()
 
 
 @pytest.fixture(scope="session")

@@ -53,9 +53,6 @@ def test_nothing_is_loaded_from_elsewhere(name: str) -> None:
     assert [url for url in loading if urlsplit(url).netloc] == []
 
 
-def test_plotly_is_stored_once_and_not_loaded_by_default() -> None:
-    assert (SITE / "_static" / "plotly.min.js").is_file()
+def test_no_page_is_too_heavy_for_a_phone() -> None:
     for name in built_pages():
-        tags = parsed(name).find_all("script", src=True)
-        assert not [t["src"] for t in tags if "plotly" in t["src"]], name
         assert (SITE / name).stat().st_size < 6_000_000, f"{name} is too heavy for a phone"

@@ -75,13 +75,12 @@ def test_a_tree_turns(visit: Visit) -> None:
     figure = page.locator("figure.tube3d").first
     assert (figure.locator("img").get_attribute("alt") or "").strip()
     figure.scroll_into_view_if_needed()
-    if visit.phone:  # a mouse opens it by scrolling near, a finger by the button
-        assert figure.locator("canvas").count() == 0
-        figure.locator("button").tap()
-    canvas = figure.locator("canvas").first
-    canvas.wait_for(state="visible", timeout=60_000)
-    page.wait_for_timeout(2000)
-    figure.locator(".tube3d-view").scroll_into_view_if_needed()
+    page.wait_for_timeout(500)
+    assert page.locator("canvas").count() == 0  # no figure opens by itself
+    figure.get_by_role("button", name="Turn it in 3-D").click()
+    canvas = figure.locator("canvas")
+    canvas.scroll_into_view_if_needed()
+    page.wait_for_timeout(500)
     before = _pixels(canvas.screenshot())
     assert before.std() > 1, "the figure is blank"
     box = canvas.bounding_box()
@@ -91,7 +90,7 @@ def test_a_tree_turns(visit: Visit) -> None:
     page.mouse.down()
     page.mouse.move(x + 90, y + 30, steps=6)
     page.mouse.up()
-    page.wait_for_timeout(1500)
+    page.wait_for_timeout(500)
     after = _pixels(canvas.screenshot())
     assert np.abs(before - after).mean() > 0.5, "dragging did not turn the figure"
     assert visit.problems == []

@@ -51,7 +51,8 @@ def test_version_names_what_a_report_of_a_fault_needs() -> None:
         (["data", "list", "--help"], "Usage: tubekit data list"),
         (["run", "--help"], "--dry-run"),
         (["ledger", "--help"], "Usage: tubekit ledger"),
-        (["predict", "--help"], "OUTPUT"),
+        (["train", "--help"], "--group-pattern"),
+        (["predict", "--help"], "--probabilities"),
     ],
 )
 def test_commands_from_elsewhere_read_their_own_arguments(

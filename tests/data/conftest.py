@@ -115,6 +115,7 @@ def toy(tmp_path, monkeypatch) -> Toy:
     monkeypatch.setenv("TUBEKIT_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("TUBEKIT_MIRROR", raising=False)
     monkeypatch.delenv("TUBEKIT_OFFLINE", raising=False)
+    monkeypatch.setattr("tubekit.data.transfer._silent_since", {})
     return made
 
 

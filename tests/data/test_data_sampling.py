@@ -54,6 +54,15 @@ def test_shapes_types_and_purity(shape, patch, when):
     assert not torch.equal(sampler(2).batch(0)["image"], first["image"])
 
 
+@pytest.mark.parametrize("patch", [(24, 20), (24, 16), (12, 20)])
+def test_a_batch_leaves_the_case_as_it_was(patch):
+    """Also where a patch is the whole case, or whole rows of it, and nothing turns it."""
+    sampler = PatchSampler([make_case((24, 20))], patch, 2, mirror_axes=(), seed=1)
+    first = [sampler.batch(step)["image"] for step in range(12)]
+    again = [sampler.batch(step)["image"] for step in range(12)]
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+
+
 def test_patches_of_one_batch_differ():
     batch = PatchSampler([make_case((90, 70))], (32, 32), 8, augment=False).batch(0)
     assert len({p.numpy().tobytes() for p in batch["image"]}) > 4

@@ -112,6 +112,10 @@ def test_server_that_does_not_answer_is_asked_no_more(order, tmp_path, monkeypat
     assert len(failures) == 8
     assert len(calls) == 1
     assert "does not answer" in failures["f7"].reason
+    assert "does not answer" in deliver([order("f9", "s9")], tmp_path)["f9"].reason
+    assert len(calls) == 1  # nor by the next data set
+    monkeypatch.setattr("tubekit.data.transfer.SILENT_S", 0.0)
+    assert deliver([order("f9", "s9")], tmp_path)["f9"].reason == "silence"
 
 
 def test_more_bytes_than_promised_are_cut_off(order, server, tmp_path):

@@ -187,6 +187,11 @@ def test_copy_that_is_none(table):
     fails(table, r"one/images/a\.png: expected the upstream file unchanged")
 
 
+def test_row_that_is_not_exact(table):
+    table.rows[0]["exact"] = "no"
+    fails(table, r"one/images/a\.png: expected exact rows only")
+
+
 def test_two_origins_for_one_role(table):
     table.rows[0]["commit"] = COMMIT[::-1]
     fails(table, "image: expected one repository, commit and conversion")

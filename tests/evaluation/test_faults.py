@@ -14,6 +14,7 @@ from tubekit.data.encode import nifti, png, write_label
 from tubekit.data.storage import write_atomic
 from tubekit.evaluation import work
 from tubekit.evaluation.files import Failure, Options, Pair, find_pairs
+from tubekit.types import Placed
 
 
 def damage(root: Path) -> dict[str, str]:
@@ -143,3 +144,20 @@ def test_undefined_values_are_counted_not_averaged(tmp_path: Path):
     file = next(f for f in (tmp_path / "out" / "cases").iterdir() if "null" in f.read_text())
     json.loads(file.read_text(), parse_constant=pytest.fail)
     assert "(1 undefined)" in found.report.read_text()
+
+
+def test_a_file_that_states_no_place_lies_where_the_other_does(tmp_path: Path):
+    write_case(tmp_path, "a")
+    write_case(tmp_path, "b")
+    place = np.array([[0, 0, -0.5, 9], [0, 0.5, 0, 2], [2, 0, 0, -7], [0, 0, 0, 1.0]])
+    for side in ("preds", "labels"):
+        write_label(tmp_path / side / "b.nii.gz", tube(0), SPACING, place)
+    nowhere = Placed.of(SPACING, None)
+    write_label(tmp_path / "labels" / "a.nii.gz", tube(0), nowhere)
+    assert len(run(tmp_path).results) == 2
+    write_label(tmp_path / "preds" / "b.nii.gz", tube(0), nowhere)
+    assert len(run(tmp_path).results) == 2
+    write_label(tmp_path / "preds" / "b.nii.gz", tube(0), SPACING)
+    (failure,) = run(tmp_path).failures
+    assert "expected one affine, got [0.5 0 0 0; 0 0.5 0 0; 0 0 2 0]" in failure.reason
+    assert "[-0.5 0 0 9; 0 0.5 0 2; 0 0 2 -7]" in failure.reason

@@ -181,3 +181,26 @@ def test_patch_that_the_network_cannot_take_names_the_remedy() -> None:
             np.zeros((1, 20, 20), np.float32),
             patch_size=(15, 16),
         )
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.filterwarnings("error")  # torch warns of arrays that it may not write to
+def test_arrays_as_people_have_them_and_one_size_for_all_axes(rng: np.random.Generator) -> None:
+    network = UNet(2, 1, 2, features=(4, 4))
+    image = rng.standard_normal((1, 40, 48)).astype(np.float32)
+    truth = predict_probs(network, image, patch_size=(32, 32))
+    frozen = image.copy()
+    frozen.setflags(write=False)
+    views = {
+        "mirrored": np.ascontiguousarray(image[:, ::-1])[:, ::-1],
+        "turned": np.ascontiguousarray(image.swapaxes(1, 2)).swapaxes(1, 2),
+        "big-endian": image.astype(">f4"),
+        "double": image.astype(np.float64),
+        "read-only": frozen,
+    }
+    for name, view in views.items():
+        assert np.array_equal(predict_probs(network, view, patch_size=(32, 32)), truth), name
+    for size in (32, np.int64(32)):
+        assert np.array_equal(predict_probs(network, image, patch_size=size), truth)
+    with pytest.raises(ValueError, match=r"for each of the 2 axes of the image, got \(0, 0\)"):
+        predict_probs(network, image, patch_size=0)

@@ -85,7 +85,7 @@ def test_commands_that_need_no_extra(words: str, says: str, tmp_path: Path) -> N
         ("book", "got an installation without them; type: git clone https://"),
         ("serve", "got an installation without them; type: git clone https://"),
         ("teach course", "got an installation without them; type: git clone https://"),
-        ("ledger", 'needs the package pandas, which is not installed; type: pip install "thin-'),
+        ("ledger", "tubekit ledger needs the package "),
         ("evaluate a b", "tubekit evaluate needs the package "),
         ("run skeleton_recall", "tubekit run needs the package "),
         ("bench", "tubekit bench needs the package "),

@@ -48,20 +48,44 @@ def test_without_napari_matplotlib_draws(no_napari, layers, which, ndisplay):
     np.testing.assert_array_equal(still.image, again.image)
 
 
-def test_angles_zoom_and_colours_matter_without_napari(no_napari, layers):
+def parts(image):
+    """Where a picture shows class 1, class 2, grey, and nothing; classes may be mixed with grey."""
+
+    def hue(rgb):
+        pure = rgb - rgb.min(axis=-1, keepdims=True)
+        return pure / np.linalg.norm(pure, axis=-1, keepdims=True).clip(1e-9)
+
+    lit, coloured = image.max(axis=-1) > 40, np.ptp(image.astype(int), axis=-1) > 25
+    near = [hue(image.astype(float)) @ hue(np.array(colour)) > 0.97 for colour in class_colours(2)]
+    return [*(one & coloured & lit for one in near), lit & ~coloured, ~lit]
+
+
+@pytest.mark.parametrize("ndisplay", [2, 3])
+def test_the_stand_in_shows_image_labels_and_points(no_napari, layers, ndisplay):
+    def take(*chosen):
+        return screenshot(chosen, size=(120, 160), ndisplay=ndisplay, angles=(0, 0, 0)).image
+
+    image, labels = layers
+    points = Layer("ends", "points", np.array([[8.0, 2, 2], [8, 18, 22]]), (2.0, 1.0, 1.0))
+    alone, below, all_three = (take(*c) for c in ((image,), (image, labels), (*layers, points)))
+    one, two, grey, black = parts(below)
+    assert min(part.sum() for part in (one, two, grey, black)) > 100
+    assert (below[grey] == alone[grey]).mean() > 0.95  # labels cover, and dim nothing
+    assert (all_three != below).any(axis=-1).sum() > 8
+    # As in the array the long bar lies across the picture, below the upper end of the other.
+    rows, columns = np.nonzero(one)
+    assert np.ptp(columns) > np.ptp(rows)
+    assert np.nonzero(two)[0].min() < rows.min()
+
+
+def test_angles_and_zoom_matter_without_napari(no_napari, layers):
     def take(**how):
-        return screenshot(layers, size=(120, 160), **how).image
+        return parts(screenshot(layers, size=(120, 160), **how).image)
 
     front = take(angles=(0.0, 0.0, 0.0))
-    assert (front != take(angles=(0.0, 60.0, 0.0))).any()
-    paper = (front == 255).all(axis=-1)
-    assert (take(angles=(0.0, 0.0, 0.0), zoom=2.0) == 255).all(axis=-1).sum() < paper.sum()
-    # Looking along z, the long bar lies across the picture, as in the array.
-    rows, columns = np.nonzero(~paper)
-    assert np.ptp(columns) > np.ptp(rows)
-    hue = np.array(class_colours(1)[0])
-    ink = front[~paper].mean(axis=0)
-    assert np.argsort(ink).tolist() == np.argsort(hue).tolist()
+    assert (front[0] != take(angles=(0.0, 60.0, 0.0))[0]).any()
+    near = take(angles=(0.0, 0.0, 0.0), zoom=1.5)
+    assert near[0].sum() == pytest.approx(1.5**2 * front[0].sum(), rel=0.1)
 
 
 def test_absence_is_noticed(monkeypatch):
@@ -159,6 +183,18 @@ def test_napari_takes_the_picture(working_napari, layers):
     assert still.image.mean() > 0.5
     ink = still.image[still.image.sum(axis=-1) > 60]
     assert len(np.unique(ink.argmax(axis=-1))) == 2  # both classes, each in its own colour
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ndisplay", [2, 3])
+def test_the_stand_in_shows_the_same_scene(working_napari, monkeypatch, layers, ndisplay):
+    view = {"size": (240, 320), "ndisplay": ndisplay, "angles": (20, -30, 60)}
+    taken = parts(screenshot(layers, **view).image)
+    monkeypatch.setattr(bridge, "_missing", lambda: "napari is not installed")
+    drawn = parts(screenshot(layers, **view).image)
+    for mine, theirs in zip(drawn[:2], taken[:2], strict=True):  # the two classes
+        assert (mine & theirs).sum() > 0.75 * (mine | theirs).sum()
+    assert (drawn[3] & taken[3]).sum() > 0.95 * (drawn[3] | taken[3]).sum()  # the border
 
 
 @pytest.mark.skipif(not HAS_NAPARI, reason="napari is not installed")

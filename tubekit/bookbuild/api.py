@@ -20,6 +20,7 @@ LAYERS = {
     "tubekit.plots": ("Plots", "Arrays and tables in, figures out."),
     "tubekit.experiments": ("Experiments", "Recipes, records, verdicts, ledger."),
     "tubekit.evaluation.folder": ("Evaluation", "Folders of predictions against their labels."),
+    "tubekit.own": ("Own images", "Train on a folder, predict with the same preparation."),
     "tubekit.benchmarks.measure": ("Benchmarks", "How two implementations are compared."),
     "tubekit.interop": ("Interop", "Bridges to other programs: napari."),
     "tubekit.interop.monai": ("MONAI", "Losses, transforms and metrics in MONAI's conventions."),

@@ -2,13 +2,16 @@
 
 import numpy as np
 from jaxtyping import Bool
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patches import Circle
 from scipy import ndimage
 
 from tubekit import geometry, metrics, phantoms
+from tubekit._extras import extra
 from tubekit.plots import OKABE_ITO, book_style, png_bytes
+
+with extra("book", __name__):
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Circle
 
 KEPT, LOST = (0.71, 0.22, 0.18), (0.84, 0.84, 0.84)
 MARGIN = 9  # pixels around the tree, and the radius of a ring

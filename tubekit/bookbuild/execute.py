@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -159,6 +160,8 @@ def _papermill(
         "TUBEKIT_PASSPORT": str(work / "passport.json"),
         "JUPYTER_PREFER_ENV_PATH": "1",  # the kernel of this environment, not the user's own
         "PYTHONHASHSEED": "0",
+        # Pages that show the command line mean the one of this environment.
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
     }
     if offline:
         environment["TUBEKIT_OFFLINE"] = "1"

@@ -3,7 +3,6 @@
 import re
 import shutil
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 
 from tubekit.bookbuild.polish import polish
@@ -34,9 +33,6 @@ MATHJAX_KEPT = (
 def finish(site: Path) -> None:
     """Correct the pages, keep the search silent, make the entry a page, prune what none uses."""
     _prune_mathjax(site / "_static" / "mathjax")
-    # Pages load it on demand, when a reader turns a figure; the theme would load it everywhere.
-    script = files("plotly") / "package_data" / "plotly.min.js"
-    (site / "_static" / "plotly.min.js").write_bytes(script.read_bytes())
     _search_without_server(site / "_static" / "documentation_options.js")
     _entry_page(site / "index.html")
     for page in site.rglob("*.html"):

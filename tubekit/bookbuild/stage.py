@@ -66,7 +66,7 @@ def with_outputs(fresh: NotebookNode, executed: NotebookNode) -> NotebookNode:
     for cell in fresh.cells:
         if cell.cell_type == "code":
             done = next(outputs)
-            cell.outputs, cell.execution_count = done.outputs, done.execution_count
+            cell.outputs, cell.execution_count = joined(done.outputs), done.execution_count
             _hand_over_alt_text(cell)
             cells.extend(_badges_apart(cell))
         cells.append(cell)
@@ -87,6 +87,18 @@ def _badges_apart(cell: NotebookNode) -> list[NotebookNode]:
         return []
     cell.outputs = [output for output in cell.outputs if output not in badges]
     return [new_code_cell(outputs=badges, metadata={"tags": ["remove-input"]})]
+
+
+def joined(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:
+    """Printed text in one piece: a command's comes in pieces that end anywhere in a line."""
+    whole: list[NotebookNode] = []
+    for output in outputs:
+        last = whole[-1] if whole else None
+        if last and output.output_type == last.output_type == "stream" and output.name == last.name:
+            last.text += output.text
+        else:
+            whole.append(output)
+    return whole
 
 
 def _hand_over_alt_text(cell: NotebookNode) -> None:

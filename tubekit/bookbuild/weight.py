@@ -4,7 +4,10 @@ import re
 from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
 
-from fontTools import subset
+from tubekit._extras import extra
+
+with extra("book", __name__):
+    from fontTools import subset
 
 # A rule or a block: what stands before the brace, and what stands between the braces.
 Block = tuple[str, str | None]

@@ -11,6 +11,7 @@ import numpy as np
 from tubekit.data.fetch import DataUnavailable, resolve
 from tubekit.data.manifest import Manifest, load_manifest
 from tubekit.data.places import open_manifest
+from tubekit.data.placing import coarser
 from tubekit.data.pooling import blocks, pool_label
 from tubekit.data.preprocess import clip_window
 from tubekit.data.readers import read_case
@@ -115,7 +116,14 @@ def downscale(case: Case, factors: tuple[int, ...]) -> Case:
     if valid is not None:
         valid = pool_label(padded(valid.astype(np.uint8)), factors) > 0
     spacing = tuple(s * f for s, f in zip(case.spacing, factors, strict=True))
-    return dataclasses.replace(case, image=image, label=label, spacing=spacing, valid=valid)
+    return dataclasses.replace(
+        case,
+        image=image,
+        label=label,
+        spacing=spacing,
+        valid=valid,
+        affine=coarser(case.affine, factors),
+    )
 
 
 def describe(name: str, *, offline: bool = False) -> dict[str, str | int | float]:

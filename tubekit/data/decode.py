@@ -12,7 +12,8 @@ from jaxtyping import Shaped
 from PIL import Image, ImageSequence
 from PIL.TiffImagePlugin import BITSPERSAMPLE
 
-from tubekit.types import Spacing
+from tubekit import _check
+from tubekit.types import Affine, Placed, Spacing
 
 # What NIfTI headers may call the unit of length; headers that name none mean millimetres.
 _MILLIMETRES = {"meter": 1e3, "mm": 1.0, "micron": 1e-3, "unknown": 1.0}
@@ -23,10 +24,18 @@ class ReadError(ValueError):
 
 
 class Stored(NamedTuple):
-    """Values as the file holds them, spatial axes in array order, and millimetres if it says so."""
+    """Values as the file holds them, spatial axes in array order, and what its header says.
+
+    ``spacing`` is ``Placed`` in NIfTI files, else ``None``.
+    """
 
     array: np.ndarray[Any, Any]
     spacing: Spacing | None
+
+    @property
+    def affine(self) -> Affine | None:
+        """Where the grid lies; ``None`` where the file states no place."""
+        return self.spacing.affine if isinstance(self.spacing, Placed) else None
 
 
 def read_stored(path: Path) -> Stored:
@@ -48,13 +57,13 @@ def read_stored(path: Path) -> Stored:
 def decode(data: bytes, name: str | PurePath) -> Stored:
     """Decode a file that was read into memory; its suffix says the format.
 
-    NIfTI arrays (x, y, z) are turned into (z, y, x), and so is their spacing.
+    NIfTI arrays (x, y, z) are turned into (z, y, x), and so are their spacing and affine.
 
     Args:
         data: the whole file.
         name: path or name, for the suffix and for messages.
     Raises:
-        ReadError: truncated, corrupt, unknown format, or an impossible spacing.
+        ReadError: truncated, corrupt, unknown format, or an impossible spacing or affine.
     """
     suffixes = "".join(PurePath(name).suffixes[-2:]).lower()
     try:
@@ -120,4 +129,21 @@ def _nifti(data: bytes, suffixes: str, name: str | PurePath) -> Stored:
     # float32 header values carry noise in the eighth digit: 0.994 is stored as 0.99400001764.
     spacing = tuple(float(f"{v * _MILLIMETRES[unit]:.6g}") for v in reversed(stored))
     array = np.asarray(nibabel.Nifti1Image.from_bytes(raw).dataobj)
-    return Stored(np.ascontiguousarray(array.T), spacing)
+    affine = _affine(header, _MILLIMETRES[unit], name)
+    return Stored(np.ascontiguousarray(array.T), Placed.of(spacing, affine))
+
+
+def _affine(
+    header: nibabel.Nifti1Header, millimetres: float, name: str | PurePath
+) -> Affine | None:
+    """The sform, or the qform where there is none; columns turned, since arrays are (z, y, x)."""
+    if header["sform_code"] == header["qform_code"] == 0:
+        return None
+    stored = np.asarray(header.get_best_affine(), np.float64)
+    stored[:3] *= millimetres
+    turned = np.ascontiguousarray(stored[:, [2, 1, 0, 3]])
+    try:
+        _check.affine(turned, 3)
+    except ValueError as error:
+        raise ReadError(f"{name}: {error}") from error
+    return turned

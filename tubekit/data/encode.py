@@ -6,12 +6,12 @@ from pathlib import Path
 
 import nibabel
 import numpy as np
-from jaxtyping import Integer, Shaped, UInt8
+from jaxtyping import Float64, Integer, Shaped, UInt8
 from PIL import Image
 
 from tubekit import _check
 from tubekit.data.storage import write_atomic
-from tubekit.types import Spacing
+from tubekit.types import Affine, Placed, Spacing
 
 
 def png(array: UInt8[np.ndarray, "h w *c"]) -> bytes:
@@ -24,18 +24,47 @@ def png(array: UInt8[np.ndarray, "h w *c"]) -> bytes:
 def nifti(array: Shaped[np.ndarray, "z y x"], spacing: Spacing, *, unit: str = "mm") -> bytes:
     """Packed NIfTI, stored as (x, y, z); equal arrays give equal bytes.
 
+    The first voxel lies at the origin and the axes along x, y and z; ``placed_nifti`` can do more.
+
     Args:
         array: volume in array order.
         spacing: voxel size in array order, in ``unit``.
         unit: ``"mm"``, ``"micron"`` or ``"unknown"``.
     """
     image = nibabel.Nifti1Image(np.ascontiguousarray(array.T), np.diag([*spacing[::-1], 1.0]))
-    image.header.set_xyzt_units(unit)
-    return pack_nifti(image)
+    return pack_nifti(image, unit)
 
 
-def pack_nifti(image: nibabel.Nifti1Image) -> bytes:
+def placed_nifti(
+    array: Shaped[np.ndarray, "z y x"], spacing: Spacing, affine: Affine | None
+) -> bytes:
+    """Packed NIfTI at a place in space: in the sform, and in the qform where there is no shear.
+
+    Args:
+        array: volume in array order.
+        spacing: millimetres per voxel in array order.
+        affine: array index to place; ``None`` states no place (both codes 0).
+    """
+    place = None if affine is None else affine[:, [2, 1, 0, 3]]
+    image = nibabel.Nifti1Image(np.ascontiguousarray(array.T), place)
+    header = image.header
+    if place is not None:
+        header.set_qform(place, code="aligned", strip_shears=True)
+    header.set_zooms(spacing[::-1])
+    # A quaternion and three voxel sizes cannot say everything that twelve numbers can.
+    if place is not None and not same_place(header.get_qform(), place):
+        header.set_qform(None, code="unknown")
+    return pack_nifti(image, "mm")
+
+
+def same_place(first: Float64[np.ndarray, "4 4"], second: Float64[np.ndarray, "4 4"]) -> bool:
+    """Two affines agree to a thousandth of a voxel side; headers store float32."""
+    return np.allclose(first, second, rtol=1e-4, atol=1e-3 * np.abs(second[:3, :3]).max())
+
+
+def pack_nifti(image: nibabel.Nifti1Image, unit: str) -> bytes:
     """Bytes of a .nii.gz file; equal images give equal bytes."""
+    image.header.set_xyzt_units(unit)
     buffer = io.BytesIO()
     # Level 1 and no time stamp, as nibabel itself writes .nii.gz.
     with gzip.GzipFile("", mode="wb", fileobj=buffer, compresslevel=1, mtime=0) as packed:
@@ -43,15 +72,24 @@ def pack_nifti(image: nibabel.Nifti1Image) -> bytes:
     return buffer.getvalue()
 
 
-def write_label(path: Path, label: Integer[np.ndarray, "*s"], spacing: Spacing | None) -> None:
+def write_label(
+    path: Path,
+    label: Integer[np.ndarray, "*s"],
+    spacing: Spacing | None,
+    affine: Affine | None = None,
+) -> None:
     """Write class indices as 8-bit values: a 2-D map as .png, a volume as .nii.gz.
 
     Args:
         path: file to write, whole or not at all; its suffix says the format.
         label: classes 0..255, 2-D or 3-D.
-        spacing: millimetres per voxel, kept by NIfTI only; ``None`` means unit voxels.
+        spacing: millimetres per voxel, kept by NIfTI only; ``None`` means unit voxels. The one that
+            ``read_image`` returns lays the map where that image lies.
+        affine: where the map lies, e.g. ``case.affine``; without it, and with a plain tuple as
+            spacing, the first voxel lies at the origin and the axes along x, y and z.
     Raises:
-        ValueError: a class outside 0..255, or a format that does not fit the number of axes.
+        ValueError: a class outside 0..255, an impossible affine, or a format that does not fit the
+            number of axes.
     """
     _check.integer_classes("label", label, 256)
     formats = {2: ".png", 3: ".nii.gz"}
@@ -62,5 +100,14 @@ def write_label(path: Path, label: Integer[np.ndarray, "*s"], spacing: Spacing |
             f"{label.ndim} axes; rename the output"
         )
     array = label.astype(np.uint8)
-    data = png(array) if label.ndim == 2 else nifti(array, _check.spacing(spacing, 3))
+    sides = _check.spacing(spacing, label.ndim)
+    if affine is not None:
+        _check.affine(affine, label.ndim)
+        spacing = Placed.of(sides, affine)
+    if label.ndim == 2:
+        data = png(array)
+    elif isinstance(spacing, Placed):
+        data = placed_nifti(array, sides, spacing.affine)
+    else:
+        data = nifti(array, sides)
     write_atomic(path, data)

@@ -7,6 +7,7 @@ import numpy as np
 import scipy.ndimage
 from jaxtyping import Bool, Shaped
 
+from tubekit.data.placing import moved
 from tubekit.geometry._input import binary_image
 from tubekit.geometry.kernels.boxes import foreground_box
 from tubekit.types import Case
@@ -103,4 +104,5 @@ def crop_to_valid(case: Case, margin_mm: float = 0.0) -> Case:
         image=case.image[(slice(None), *cut)].copy(),
         label=None if case.label is None else case.label[cut].copy(),
         valid=case.valid[cut].copy(),
+        affine=moved(case.affine, [place.start for place in cut]),
     )

@@ -10,6 +10,7 @@ import scipy.sparse
 from jaxtyping import Float32, Integer
 
 from tubekit import _check
+from tubekit.data.placing import coarser
 from tubekit.geometry import skeletonize
 from tubekit.types import Case, Spacing
 
@@ -71,15 +72,41 @@ def resample(case: Case, spacing_mm: Sequence[float]) -> Case:
         label=None if label is None else _resample_label(label, grid),
         spacing=new,
         valid=None if valid is None else grid.interpolate(valid) >= _HALF,
+        affine=coarser(case.affine, grid.factors),
     )
+
+
+def resample_onto(
+    values: Float32[np.ndarray, "c *p"], old: Spacing, case: Case
+) -> Float32[np.ndarray, "c *s"]:
+    """Bring maps that were made on a resampled case back to the grid of the case itself.
+
+    Args:
+        values: maps, e.g. probabilities, on the grid of ``resample(case, old)``.
+        old: their spacing.
+        case: as it was before.
+    Returns:
+        The maps, interpolated linearly, with the case's number of voxels.
+    """
+    if old == case.spacing:
+        return values
+    grid = _Grid(values.shape[1:], old, case.spacing, case.image.shape[1:])
+    return np.stack([grid.interpolate(channel) for channel in values])
 
 
 class _Grid:
     """A new grid over an old one, with the same first corner; one sparse matrix per axis."""
 
-    def __init__(self, shape: tuple[int, ...], old: Spacing, new: Spacing) -> None:
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        old: Spacing,
+        new: Spacing,
+        new_shape: tuple[int, ...] | None = None,
+    ) -> None:
         self.factors = [b / a for a, b in zip(old, new, strict=True)]
-        self.shape = tuple(max(1, round(n / f)) for n, f in zip(shape, self.factors, strict=True))
+        rounded = (max(1, round(n / f)) for n, f in zip(shape, self.factors, strict=True))
+        self.shape = new_shape or tuple(rounded)
         self._lines = [
             _line(n, m, f) for n, m, f in zip(shape, self.shape, self.factors, strict=True)
         ]

@@ -137,7 +137,8 @@ class PatchSampler:
         label = take(case.label[None])
         if self.augment:
             measured = len(image) - case.derived
-            image[:measured] = random_intensity(rng, image[:measured])
+            # Not into the patch, which may be the case itself where it covers whole axes.
+            image = np.concatenate([random_intensity(rng, image[:measured]), image[measured:]])
         found = {"image": image, "target": label}
         for name in self.maps:
             if name in case.maps:

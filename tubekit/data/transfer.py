@@ -5,6 +5,8 @@ file) are made from one copy of it. A few transfers run side by side.
 """
 
 import hashlib
+import math
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +19,10 @@ from tubekit.data.origin import File, Source
 from tubekit.data.storage import write_atomic
 
 SIDE_BY_SIDE = 4
+# A server that did not answer is not asked again for so long, by any data set: behind a firewall
+# each question costs ten seconds, and a book asks for dozens of sets.
+SILENT_S = 300.0
+_silent_since: dict[str, float] = {}
 
 
 def deliver(
@@ -51,11 +57,10 @@ def deliver(
 
 
 class _Transfers:
-    """Downloads in a pool. Servers that do not answer are asked no more."""
+    """Downloads in a pool."""
 
     def __init__(self) -> None:
         self.pool = ThreadPoolExecutor(SIDE_BY_SIDE)
-        self.unreachable: set[str] = set()
 
     def get(self, source: Source, data_set: str) -> Path:
         """Path of the verified bytes; a resumed transfer that proves wrong is made anew."""
@@ -63,14 +68,14 @@ class _Transfers:
         part = part_path(source.url)
         resumed = part.is_file()
         if not resumed or part.stat().st_size != source.bytes:
-            if host in self.unreachable:
+            if time.monotonic() - _silent_since.get(host, -math.inf) < SILENT_S:
                 reason = f"{host} does not answer"
                 raise DownloadError(f"{source.url}: not fetched, {reason}", reason=reason)
             try:
                 download(source.url, limit=source.bytes)
             except DownloadError as error:
                 if error.unreachable:
-                    self.unreachable.add(host)
+                    _silent_since[host] = time.monotonic()
                 raise
         data = part.read_bytes()
         if (got := hashlib.sha256(data).hexdigest()) == source.sha256:

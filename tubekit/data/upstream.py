@@ -50,7 +50,8 @@ def update(mirror: Path, manifests: Path) -> list[str]:
         Names of the manifests whose text changed.
     Raises:
         ValueError: a file of the table that no manifest describes, a file of the mirror with
-            another SHA-256, or rows of one role that disagree on where they come from.
+            another SHA-256 or without an exact conversion, or rows of one role that disagree on
+            where they come from.
     """
     ours: dict[tuple[str, str], list[Row]] = {}
     with open(mirror / "UPSTREAM.csv", encoding="utf-8", newline="") as table:
@@ -128,12 +129,15 @@ def _facts(file: _Listed, rule: str | None, mirror: Path) -> dict[str, Any]:
     path = mirror / first["set"] / file.path
     if file_sha256(path) != first["our_sha256"]:
         raise ValueError(f"{path}: expected SHA-256 {first['our_sha256']}, got another; copy anew")
+    if any(row["exact"] != "yes" for row in file.rows):
+        raise ValueError(f"{path}: expected exact rows only; find the conversion that gives it")
     if first["conversion"] == "identity" and first["upstream_sha256"] != first["our_sha256"]:
         raise ValueError(f"{path}: expected the upstream file unchanged; name the conversion")
     facts: dict[str, Any] = {"sha256": first["our_sha256"], "bytes": path.stat().st_size}
     if first["conversion"] != "identity":
         facts["content"] = content_digest(path.read_bytes(), path)
-    upstream = [_upstream(row, file, rule) for row in file.rows if "outside" not in row["note"]]
+    rows = [row for row in file.rows if "(outside the crop)" not in row["note"]]
+    upstream = [_upstream(row, file, rule) for row in rows]
     if first["conversion"] != "identity" or "path" in upstream[0]:
         facts["upstream"] = upstream
     if options := _options(first):

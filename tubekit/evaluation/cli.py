@@ -1,6 +1,7 @@
 """``tubekit evaluate``."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -48,7 +49,8 @@ def evaluate_command(
         tolerances_mm=tuple(tolerance_mm or (1.0,)),
     )
     columns = (TextColumn("cases"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    quiet = not sys.stderr.isatty()
+    with Progress(*columns, console=Console(stderr=True), disable=quiet) as bar:
         task = bar.add_task("cases", total=None)
         found = evaluate_folder(
             predictions,

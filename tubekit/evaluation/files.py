@@ -4,16 +4,15 @@ import dataclasses
 from pathlib import Path
 from typing import NamedTuple
 
-import nibabel
 import numpy as np
-from jaxtyping import Integer
+from jaxtyping import Integer, Shaped
 
 from tubekit import _check
-from tubekit.data.decode import ReadError, Stored, read_stored
+from tubekit.data.decode import ReadError, Stored
+from tubekit.data.encode import same_place
+from tubekit.data.folders import LABELS, by_name, named_files, read_map
 from tubekit.metrics.surface import check_tolerance
-from tubekit.types import Spacing
-
-SUFFIXES = (".nii.gz", ".nii", ".png", ".tif", ".tiff")
+from tubekit.types import Affine, Spacing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,10 +74,9 @@ def find_pairs(predictions: Path, labels: Path) -> tuple[list[Pair], list[Failur
     Raises:
         ValueError: a folder is missing, or no name stands in both.
     """
-    found, true = _named(predictions), _named(labels)
+    found, true = named_files(predictions), named_files(labels)
     pairs, failures = [], []
-    for name in sorted({*found, *true}):
-        ours, theirs = found.get(name, []), true.get(name, [])
+    for name, ours, theirs in by_name(found, true):
         if len(ours) == len(theirs) == 1:
             pairs.append(Pair(name, ours[0], theirs[0]))
         elif not ours:
@@ -90,7 +88,7 @@ def find_pairs(predictions: Path, labels: Path) -> tuple[list[Pair], list[Failur
             failures.append(Failure(name, f"several files of one name: {both}; keep one of each"))
     if not pairs:
         raise ValueError(
-            f"expected predictions and labels of the same names ({', '.join(SUFFIXES)}), got "
+            f"expected predictions and labels of the same names ({', '.join(LABELS)}), got "
             f"{len(found)} in {predictions} and {len(true)} in {labels} and none in both; "
             "rename the files"
         )
@@ -104,9 +102,9 @@ def read_pair(pair: Pair, options: Options) -> ReadPair:
         ReadError: a damaged file, values that are no classes, or files on different grids.
         ValueError: a spacing that does not fit the number of axes.
     """
-    stored = [read_stored(path) for path in (pair.pred, pair.label)]
+    stored = [read_map(path) for path in (pair.pred, pair.label)]
     pred, label = (
-        _classes(path, values, options.classes)
+        _classes(path, values.array, options.classes)
         for path, values in zip((pair.pred, pair.label), stored, strict=True)
     )
     if pred.shape != label.shape:
@@ -114,7 +112,7 @@ def read_pair(pair: Pair, options: Options) -> ReadPair:
             f"{pair.pred} and {pair.label}: expected one shape, got {pred.shape} and "
             f"{label.shape}; resample the prediction to the label's grid"
         )
-    _same_place(pair)
+    _same_place(pair, *stored)
     spacing = options.spacing
     if options.from_header:
         spacing = stored[1].spacing
@@ -126,32 +124,10 @@ def read_pair(pair: Pair, options: Options) -> ReadPair:
     return ReadPair(pred, label, _check.spacing(spacing, label.ndim))
 
 
-def _named(folder: Path) -> dict[str, list[Path]]:
-    if not folder.is_dir():
-        raise ValueError(f"expected a folder, got {folder}; check the path")
-    files: dict[str, list[Path]] = {}
-    for path in sorted(folder.iterdir()):
-        suffix = next((s for s in SUFFIXES if path.name.lower().endswith(s)), None)
-        if suffix and path.is_file() and not path.name.startswith("."):
-            files.setdefault(path.name[: -len(suffix)], []).append(path)
-    return files
-
-
-def _classes(path: Path, stored: Stored, classes: int) -> Integer[np.ndarray, "*s"]:
+def _classes(
+    path: Path, array: Shaped[np.ndarray, "*s"], classes: int
+) -> Integer[np.ndarray, "*s"]:
     """Class indices; with one class a mask may be stored as 0 and 255."""
-    array = stored.array
-    if stored.spacing is None and array.ndim == 3 and array.shape[-1] <= 4:
-        colours = array[..., : array.shape[-1] - (array.shape[-1] in (2, 4))]  # less opacity
-        if (colours != colours[..., :1]).any():
-            raise ReadError(
-                f"{path}: expected one class index per pixel, got a colour picture; store grey "
-                "values 0, 1, 2, ..."
-            )
-        array = colours[..., 0]
-    if array.ndim not in (2, 3):
-        raise ReadError(f"{path}: expected 2 or 3 axes, got shape {array.shape}; split the file")
-    if array.dtype.kind == "b":
-        return array.astype(np.uint8)
     low, high = (array.min(), array.max()) if array.size else (0, 0)
     if array.dtype.kind == "f" and np.isfinite([low, high]).all():
         fits = bool((array == np.rint(array)).all())
@@ -167,18 +143,17 @@ def _classes(path: Path, stored: Stored, classes: int) -> Integer[np.ndarray, "*
     return array.astype(np.min_scalar_type(classes))
 
 
-def _same_place(pair: Pair) -> None:
-    """Two NIfTI files of one case must lie at one place in space."""
-    if not all(path.name.lower().endswith((".nii", ".nii.gz")) for path in pair[1:]):
+def _same_place(pair: Pair, pred: Stored, label: Stored) -> None:
+    """Two files that both state a place in space must state the same."""
+    if pred.affine is None or label.affine is None or same_place(pred.affine, label.affine):
         return
-    pred, label = (np.asarray(nibabel.Nifti1Image.from_filename(path).affine) for path in pair[1:])
-    # A thousandth of a voxel side; headers store float32.
-    if not np.allclose(pred, label, rtol=1e-4, atol=1e-3 * np.abs(label[:3, :3]).max()):
-        raise ReadError(
-            f"{pair.pred} and {pair.label}: expected one affine, got {_rows(pred)} and "
-            f"{_rows(label)}; resample the prediction, or copy the label's header"
-        )
+    raise ReadError(
+        f"{pair.pred} and {pair.label}: expected one affine, got {_rows(pred.affine)} and "
+        f"{_rows(label.affine)}; resample the prediction, or copy the label's header"
+    )
 
 
-def _rows(affine: np.ndarray) -> str:
-    return "[" + "; ".join(" ".join(f"{v:g}" for v in row) for row in affine[:3]) + "]"
+def _rows(affine: Affine) -> str:
+    """As NIfTI has it, with a column for x, y, z and the origin."""
+    rows = affine[:3, [2, 1, 0, 3]]
+    return "[" + "; ".join(" ".join(f"{v:g}" for v in row) for row in rows) + "]"

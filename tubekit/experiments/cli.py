@@ -1,4 +1,4 @@
-"""The commands `tubekit run`, `tubekit ledger` and `tubekit predict`."""
+"""The commands `tubekit run` and `tubekit ledger`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -66,7 +66,7 @@ def ledger_command(
     from rich.console import Console
     from rich.table import Table
 
-    with extra("evaluate", "tubekit ledger"):
+    with extra("all", "tubekit ledger"):
         from tubekit.experiments.ledger import rows
 
     columns = ("table", "row", "metric", "paper", "ours", "verdict", "reason")
@@ -75,31 +75,3 @@ def ledger_command(
         if verdict in ("", row["verdict"]):
             table.add_row(*(str(row[name]) for name in columns))
     Console().print(table)
-
-
-def predict_command(
-    recipe_id: Annotated[str, typer.Argument(help="e.g. table-2/retina/srl")],
-    image: Annotated[Path, typer.Argument(help="PNG, JPEG, TIFF or NIfTI")],
-    output: Annotated[Path, typer.Argument(help="label map to write, .png or .nii.gz")],
-    chapter: Annotated[str, typer.Option()] = "skeleton_recall",
-    profile: Annotated[str, typer.Option()] = "smoke",
-    seed: Annotated[int, typer.Option()] = 0,
-    device: Device = "auto",
-) -> None:
-    """Train a recipe (or resume it) and apply the network to an image of your own."""
-    from tubekit.data import read_image, write_label
-    from tubekit.types import Case
-
-    with extra("all", "tubekit predict"):
-        from tubekit.experiments.recipes import recipe
-        from tubekit.experiments.run import predict, run
-        from tubekit.training import resolve_device
-
-    array, spacing = read_image(image)
-    spacing = spacing or (1.0,) * (array.ndim - 1)  # photographs carry none
-    found = recipe(chapter, profile, recipe_id)  # type: ignore[arg-type]
-    _, network, _ = run(found, seed, device=device, progress=True)
-    case = Case(id=image.stem, image=array, label=None, spacing=spacing)
-    label = predict(network, case, found, resolve_device(device))
-    write_label(output, label, spacing)
-    print(f"wrote {output}: {int((label > 0).sum())} foreground voxels of {label.size}")

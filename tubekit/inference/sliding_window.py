@@ -18,7 +18,7 @@ def predict_probs(
     network: nn.Module,
     image: Float32[np.ndarray, "c *s"],
     *,
-    patch_size: Sequence[int],
+    patch_size: int | Sequence[int],
     overlap: float = 0.5,
     batch_size: int = 4,
     mirror_axes: Sequence[int] = (),
@@ -34,7 +34,8 @@ def predict_probs(
     Args:
         network: returns a Tensor or a SegOutput; afterwards its mode and device are as before.
         image: normalised as in training, spatial axes in array order.
-        patch_size: window in voxels, one entry per axis, multiples of the network's ``divisor``.
+        patch_size: window in voxels, one entry per axis or one for all, multiples of the network's
+            ``divisor``.
         overlap: share of a window that the next one repeats, in [0, 1).
         batch_size: windows per forward pass.
         mirror_axes: spatial axes (0 is the first) to mirror; n axes cost 2**n passes.
@@ -48,14 +49,20 @@ def predict_probs(
 
     Reference: Isensee et al., Nature Methods 18, 2021 (weights, overlap, mirroring).
     """
-    ndim = image.ndim - 1
     _check.dimensions("image", image, (3, 4))
+    ndim = image.ndim - 1
+    if isinstance(patch_size, (int, np.integer)):
+        window = (int(patch_size),) * ndim
+    else:
+        window = tuple(patch_size)
+    # torch takes no mirrored views, no foreign byte order, and warns of arrays it may not write to.
+    image = np.require(image, np.float32, ["C_CONTIGUOUS", "WRITEABLE"])
     _check.finite("image", image)
     _check.option("precision", precision, ("32-true", "bf16-mixed"))
-    if len(patch_size) != ndim or min(patch_size) < 1:
+    if len(window) != ndim or min(window) < 1:
         raise ValueError(
             f"patch_size needs one positive size for each of the {ndim} axes of the image, got "
-            f"{tuple(patch_size)}; drop the channel axis"
+            f"{window}; drop the channel axis"
         )
     if not 0 <= overlap < 1 or batch_size < 1:
         raise ValueError(
@@ -82,7 +89,7 @@ def predict_probs(
         with torch.autocast(home.type, torch.bfloat16, enabled=precision == "bf16-mixed"):
             logits = sliding_window_inference(
                 torch.from_numpy(image)[None],
-                tuple(patch_size),
+                window,
                 batch_size,
                 mean_logits,
                 overlap=overlap,
@@ -99,7 +106,7 @@ def predict_label(
     network: nn.Module,
     image: Float32[np.ndarray, "c *s"],
     *,
-    patch_size: Sequence[int],
+    patch_size: int | Sequence[int],
     overlap: float = 0.5,
     batch_size: int = 4,
     mirror_axes: Sequence[int] = (),

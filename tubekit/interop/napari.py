@@ -15,16 +15,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import UInt8
-from scipy.spatial.transform import Rotation
 
 from tubekit._extras import extra
 from tubekit.interop.layers import Layer, middle_and_extent
-from tubekit.plots import still_figure, tree_mesh
-from tubekit.plots.style import display_range
 
 with extra("plots", __name__):
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from tubekit.interop.stand_in import stand_in
 
 __all__ = ["Layer", "Still", "open_viewer", "screenshot"]
 
@@ -75,8 +71,8 @@ def screenshot(
 ) -> Still:
     """Take napari's picture of layers in a process of its own, on a virtual screen.
 
-    Where napari or Xvfb is missing, or the attempt fails, matplotlib's surfaces take its place
-    and ``source`` says so: a picture never stops a notebook.
+    Where napari or Xvfb is missing, or the attempt fails, matplotlib draws the same scene in its
+    place and ``source`` says so: a picture never stops a notebook.
 
     Args:
         layers: at least one, all with the same number of axes.
@@ -94,9 +90,6 @@ def screenshot(
             f"expected zoom above 0 and ndisplay 2, or 3 for volumes, got zoom {zoom} and "
             f"ndisplay {ndisplay} for {layers[0].axes} axes; change these"
         )
-    missing = _missing()
-    if missing:
-        return Still(_rendered(layers, angles, zoom, size, ndisplay), _note(missing))
     middle, extent = middle_and_extent(layers)
     view = {
         "size": list(size),
@@ -107,11 +100,13 @@ def screenshot(
         # Without an explicit zoom the scale differs between runs.
         "zoom": zoom * 1.1 * min(size) / max(extent, 1e-6),
     }
-    try:
-        return _taken(layers, view, timeout_seconds)
-    except (RuntimeError, subprocess.TimeoutExpired, OSError) as error:
-        reason = why_failed(str(error)) or type(error).__name__
-        return Still(_rendered(layers, angles, zoom, size, ndisplay), _note(reason))
+    reason = _missing()
+    if not reason:
+        try:
+            return _taken(layers, view, timeout_seconds)
+        except (RuntimeError, subprocess.TimeoutExpired, OSError) as error:
+            reason = why_failed(str(error)) or type(error).__name__
+    return Still(stand_in(layers, view), _note(reason))
 
 
 def _check_layers(layers: Sequence[Layer]) -> None:
@@ -182,41 +177,3 @@ def _version() -> str:
     from importlib.metadata import version
 
     return version("napari")
-
-
-def _rendered(
-    layers: Sequence[Layer],
-    angles: tuple[float, float, float],
-    zoom: float,
-    size: tuple[int, int],
-    ndisplay: int,
-) -> UInt8[np.ndarray, "h w 3"]:
-    """Surfaces of the label layers, or the first image where there are none or it is flat."""
-    inches = (size[1] / 100, size[0] / 100)
-    labels = [layer for layer in layers if layer.kind == "labels"]
-    if ndisplay == 3 and labels:
-        # napari's camera turns the axes (z, y, x): its right is x, its up is -y, towards it is z.
-        turn = Rotation.from_euler("XYZ", [-a for a in angles], degrees=True).as_matrix()
-        axes = (turn @ np.array([[0.0, 0, 1], [0, -1, 0], [1, 0, 0]]).T).T
-        meshes = [m for layer in labels for m in tree_mesh(layer.data, layer.scale)]
-        figure = still_figure(meshes, axes=axes, size_inches=inches)
-        ax = figure.axes[0]
-        for low, high, place in ((*ax.get_xlim(), ax.set_xlim), (*ax.get_ylim(), ax.set_ylim)):
-            half = (high - low) / 2 / zoom
-            place((low + high) / 2 - half, (low + high) / 2 + half)
-    else:
-        figure = Figure(figsize=inches, facecolor="white")
-        ax = figure.add_axes((0, 0, 1, 1))
-        ax.set_axis_off()
-        for layer in [layer for layer in layers if layer.kind != "points"][:1]:
-            volume = layer.data.astype(float)
-            flat = volume if volume.ndim == 2 else _plane(volume, ndisplay)
-            low, high = display_range(flat)
-            ax.imshow(flat, cmap="gray", vmin=low, vmax=high)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
-
-
-def _plane(volume: np.ndarray, ndisplay: int) -> np.ndarray:
-    return volume.max(axis=0) if ndisplay == 3 else volume[len(volume) // 2]

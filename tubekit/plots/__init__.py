@@ -9,10 +9,17 @@ with extra("plots", __name__):
     from tubekit.plots.figures import png_bytes, show
     from tubekit.plots.mesh3d import Surface, tree_mesh
     from tubekit.plots.neighbourhood import draw_neighbourhood
-    from tubekit.plots.overlays import class_map, overlay, show_images, skeleton_overlay
+    from tubekit.plots.overlays import (
+        class_map,
+        outline,
+        overlay,
+        show_images,
+        skeleton_overlay,
+    )
     from tubekit.plots.rotatable import rotatable
     from tubekit.plots.still import camera_axes, still_figure
     from tubekit.plots.style import (
+        BOOK_STYLE,
         CLASS_COLOURS,
         OKABE_ITO,
         SERIES,
@@ -23,6 +30,7 @@ with extra("plots", __name__):
     from tubekit.plots.tables import table_html
 
 __all__ = [
+    "BOOK_STYLE",
     "CLASS_COLOURS",
     "OKABE_ITO",
     "SERIES",
@@ -35,6 +43,7 @@ __all__ = [
     "class_map",
     "diagram",
     "draw_neighbourhood",
+    "outline",
     "overlay",
     "paired_strips",
     "panels",

@@ -8,16 +8,20 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
+from matplotlib.patheffects import withStroke
 
 from tubekit import _check
 from tubekit.plots.style import OKABE_ITO, book_style, class_colours, display_range, panels
 
 # Found, invented, missed: word, colour, and a hatch for enlarged panels, where it can be seen.
+# The colours are light and lie on a dark grey picture, whatever the colours of the photograph.
 OUTCOMES = (
     ("found (true positive)", OKABE_ITO["sky blue"], ""),
-    ("invented (false positive)", OKABE_ITO["yellow"], "..."),
-    ("missed (false negative)", OKABE_ITO["vermilion"], "///"),
+    ("invented (false positive)", "#FFF200", "..."),
+    ("missed (false negative)", "#FF9090", "///"),
 )
+MUTED = 0.32
+"""Brightest grey under outcomes: each of their colours has a contrast of 3 to it (WCAG)."""
 Window = tuple[slice, slice]
 """Rows and columns, e.g. ``np.s_[10:30, 20:50]``."""
 
@@ -26,7 +30,7 @@ def show_images(
     images: Sequence[Shaped[np.ndarray, "..."]],
     titles: Sequence[str] | None = None,
     *,
-    columns: int = 3,
+    columns: int = 2,
 ) -> Figure:
     """Images side by side.
 
@@ -44,13 +48,11 @@ def show_images(
         )
     columns = min(columns, len(images))
     with book_style():
-        figure, axes = panels(-(-len(images) // columns), columns)
+        figure, axes = panels(-(-len(images) // columns), columns, aspect=_aspect(images[0]))
         for ax, image in zip(axes, images, strict=False):
             _draw(ax, image)
         for ax, title in zip(axes, titles or (), strict=False):
             ax.set_title(title)
-        for ax in axes:
-            ax.set_axis_off()
     return figure
 
 
@@ -61,7 +63,7 @@ def overlay(
     zoom: Window | None = None,
     columns: int = 2,
 ) -> Figure:
-    """What predictions find, invent and miss, over the image.
+    """What predictions find, invent and miss, over the image in dark greys.
 
     Args:
         image: (y x), (1 y x) or (3 y x).
@@ -82,7 +84,8 @@ def overlay(
     columns = max(min(columns, len(masks)), 1)
     rows = -(-len(masks) // columns)
     with book_style():
-        figure, axes = panels(rows * (1 if zoom is None else 2), columns)
+        aspect = max(_aspect(image), 0 if zoom is None else _aspect(image[..., *zoom]))
+        figure, axes = panels(rows * (1 if zoom is None else 2), columns, aspect=aspect)
         for i, (title, (target, prediction)) in enumerate(masks.items()):
             at = i // columns * columns * (1 if zoom is None else 2) + i % columns
             _draw_outcomes(axes[at], image, target, prediction)
@@ -90,41 +93,34 @@ def overlay(
             if zoom is not None:
                 (y0, y1, _), (x0, x1, _) = (s.indices(n) for s, n in zip(zoom, grid, strict=True))
                 axes[at].add_patch(
-                    Rectangle((x0 - 0.5, y0 - 0.5), x1 - x0, y1 - y0, fill=False, ec="white", lw=2)
+                    Rectangle(
+                        (x0 - 0.5, y0 - 0.5), x1 - x0, y1 - y0, fill=False, ec="white", lw=1.5
+                    )
                 )
                 inset = axes[at + columns]
                 _draw_outcomes(inset, image, target, prediction, hatched=True)
                 inset.set(xlim=(x0 - 0.5, x1 - 0.5), ylim=(y1 - 0.5, y0 - 0.5))
-                inset.set_title(f"{title}, enlarged")
-        for ax in axes:
-            ax.set_axis_off()
+                inset.set_title("enlarged")
         handles = [
             Patch(facecolor=colour, edgecolor="black", hatch=hatch if zoom else "", label=word)
             for word, colour, hatch in OUTCOMES
         ]
+        figure.set_figheight(figure.get_figheight() + 0.8)
         figure.legend(handles=handles, loc="outside lower center", ncols=1)
     return figure
 
 
-def class_map(
-    label: Integer[np.ndarray, "y x"],
-    names: Sequence[str],
-    *,
-    image: Shaped[np.ndarray, "..."] | None = None,
-) -> Figure:
+def class_map(label: Integer[np.ndarray, "y x"], names: Sequence[str]) -> Figure:
     """A label map with one colour per class and a legend of the classes that occur.
 
     Args:
         label: classes 0 (background) to ``len(names)``; project a volume first, e.g. ``.max(0)``.
         names: names of the classes from 1.
-        image: drawn underneath; ``None`` leaves white.
     """
     _check.integer_classes("label", label, len(names) + 1)
     colours = class_colours(len(names))
     with book_style():
-        figure, (ax,) = panels(1, 1, height=5.4)
-        if image is not None:
-            _draw(ax, image)
+        figure, (ax,) = panels(1, 1, height=4.0)
         _paint(ax, label, colours)
         ax.set_axis_off()
         handles = [
@@ -145,15 +141,19 @@ def skeleton_overlay(
     """Skeletons in colour over the grey mask they were taken from, one panel each."""
     columns = max(min(columns, len(skeletons)), 1)
     with book_style():
-        figure, axes = panels(-(-len(skeletons) // columns), columns)
+        figure, axes = panels(-(-len(skeletons) // columns), columns, aspect=_aspect(mask))
         for ax, (title, skeleton) in zip(axes, skeletons.items(), strict=False):
             _check.same_shape(mask=mask, skeleton=skeleton)
             ax.imshow(mask, cmap="Greys", vmin=0, vmax=3, interpolation="nearest")
             _paint(ax, skeleton.astype(int), [to_rgb(OKABE_ITO["vermilion"])])
             ax.set_title(title)
-        for ax in axes:
-            ax.set_axis_off()
     return figure
+
+
+def outline(ax: Axes, mask: Bool[np.ndarray, "y x"]) -> None:
+    """Draw the border of a mask in yellow on black, which is seen on every picture."""
+    lines = ax.contour(mask, [0.5], colors=OUTCOMES[1][1], linewidths=0.9)
+    lines.set_path_effects([withStroke(linewidth=2.0, foreground="black")])
 
 
 def outcome_map(
@@ -166,7 +166,7 @@ def outcome_map(
 def _draw_outcomes(
     ax: Axes, image: np.ndarray, target: np.ndarray, prediction: np.ndarray, hatched: bool = False
 ) -> None:
-    _draw(ax, image)
+    _draw(ax, image, muted=True)
     outcome = outcome_map(target, prediction)
     _paint(ax, outcome, [to_rgb(colour) for _, colour, _ in OUTCOMES])
     for i, (_, _, hatch) in enumerate(OUTCOMES):
@@ -180,10 +180,12 @@ def _paint(ax: Axes, label: np.ndarray, colours: Sequence[tuple[float, float, fl
     ax.imshow(table[label], interpolation="nearest")
 
 
-def _draw(ax: Axes, image: np.ndarray) -> None:
+def _draw(ax: Axes, image: np.ndarray, muted: bool = False) -> None:
     plane = _plane(image)
+    if muted and plane.ndim == 3:
+        plane = plane @ np.array([0.299, 0.587, 0.114])  # brightness as the eye sees it
     low, high = display_range(plane)
-    scaled = np.clip((plane - low) / (high - low), 0, 1)
+    scaled = np.clip((plane - low) / (high - low), 0, 1) * (MUTED if muted else 1.0)
     ax.imshow(scaled, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
 
 
@@ -198,6 +200,10 @@ def _plane(image: Shaped[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
             "take a slice or a projection of a volume first"
         )
     return image
+
+
+def _aspect(image: np.ndarray) -> float:
+    return image.shape[-2] / image.shape[-1]
 
 
 def _check_window(window: Window, grid: tuple[int, ...]) -> None:

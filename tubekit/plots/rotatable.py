@@ -4,17 +4,18 @@ import base64
 import json
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from html import escape
+from importlib.resources import files
 
 import numpy as np
 from jaxtyping import Shaped
 from matplotlib.colors import to_hex
 
 from tubekit._html import Html
-from tubekit.plots._rotatable_js import SCRIPT
 from tubekit.plots.figures import png_bytes
 from tubekit.plots.mesh3d import Layers, Surface, layer_meshes, tree_mesh
-from tubekit.plots.still import EYE, still_figure
+from tubekit.plots.still import AMBIENT, EYE, LIGHT, still_figure
 
 MAX_FACES = 40_000
 """Coarser voxels are taken until all surfaces together have no more triangles."""
@@ -31,9 +32,9 @@ def rotatable(
 ) -> Html:
     """Surfaces of a volume that a reader can turn, and hide one by one in the legend.
 
-    The page needs plotly's script once, at ``_static/plotly.min.js`` below the book's root; it is
-    loaded when the first figure is opened. Until then, and without scripts or WebGL, a still
-    picture with alternative text stands there.
+    The fragment holds all it needs, so that it works in a notebook, from disk and without network.
+    Nothing is drawn before the reader asks for it; until then, and without scripts or WebGL, a
+    still picture with alternative text stands there.
 
     Args:
         label_or_layers: label map, or name to mask.
@@ -57,24 +58,34 @@ def rotatable(
     if not surfaces:
         raise ValueError("expected at least one foreground voxel, got none; check the label map")
     still = base64.b64encode(png_bytes(still_figure(surfaces), dpi=100)).decode()
-    script = SCRIPT.replace("DIV_ID", json.dumps(div_id))
     text = escape(alt)
     return Html(
-        f'<figure class="tube3d" id="{div_id}" style="background:#fff;color:#222;margin:1em 0;'
-        'padding:8px;border:1px solid #bbb;border-radius:6px">'
-        f'<img alt="{text}" src="data:image/png;base64,{still}" '
-        f'style="display:block;margin:0 auto;max-width:100%;max-height:{height}px"/>'
+        f'<figure class="tube3d" id="{div_id}"><style>{_asset("figure.css")}</style>'
+        f'<img alt="{text}" src="data:image/png;base64,{still}" style="max-height:{height}px"/>'
         f'<div class="tube3d-view" role="application" tabindex="0" aria-label="{text}" '
-        f'style="width:100%;height:{height}px" hidden=""></div>'
-        f"{_legend(surfaces)}"
-        '<p style="margin:.4em 0 0"><button type="button" hidden="" style="font:inherit;'
-        "padding:.3em .8em;color:#222;background:#eee;border:1px solid #666;border-radius:4px;"
-        f'cursor:pointer" aria-controls="{div_id}">Rotate in 3-D</button> '
+        f'style="height:{height}px" hidden=""></div>{_legend(surfaces)}'
+        '<p><button type="button" class="tube3d-open" hidden="">Turn it in 3-D</button>'
+        f'<span class="tube3d-tools" hidden="">{_BUTTONS}</span>'
         '<span class="tube3d-note" role="status"></span></p>'
-        "<style>.tube3d [hidden]{display:none!important}</style>"
         f'<script type="application/json">{_payload(surfaces)}</script>'
-        f"<script>{script}</script></figure>"
+        f"<script>{_asset('viewer.js')}{_asset('figure.js')}"
+        f"window.tubekitFigure({json.dumps(div_id)});</script></figure>"
     )
+
+
+_BUTTONS = " ".join(
+    f'<button type="button" data-action="{action}" aria-label="{name}">{sign}</button>'
+    for action, name, sign in (
+        ("closer", "Closer", "+"),
+        ("farther", "Farther", "\u2212"),
+        ("reset", "Reset the view", "Reset"),
+    )
+)
+
+
+@cache
+def _asset(name: str) -> str:
+    return files("tubekit.plots").joinpath("browser", name).read_text(encoding="utf-8")
 
 
 def _surfaces(
@@ -94,48 +105,42 @@ def _surfaces(
 
 
 def _payload(surfaces: Sequence[Surface]) -> str:
-    """Points as 16-bit steps of one size on all axes, faces as small indices, both in base64."""
+    """Points as steps of one size on all axes, and faces, both as 16-bit numbers in base64.
+
+    A closed surface has fewer corners than triangles, so ``MAX_FACES`` keeps indices small enough.
+    """
     points = np.concatenate([surface.points_mm for surface in surfaces])
     origin = points.min(axis=0)
-    extent = np.ptp(points, axis=0)
-    step = float(extent.max()) / 65535
-    aspect = np.maximum(extent / extent.max(), 0.01).round(4).tolist()
-    layers = []
-    for surface in surfaces:
-        wide = len(surface.points_mm) > 65535
-        layers.append(
-            {
-                "name": surface.name,
-                "color": to_hex(surface.colour),
-                "points": _base64(np.rint((surface.points_mm - origin) / step), "<u2"),
-                "faces": _base64(surface.faces, "<u4" if wide else "<u2"),
-                "wide": wide,
-            }
-        )
+    step = float(np.ptp(points, axis=0).max()) / 65535
+    layers = [
+        {
+            "colour": [round(part, 3) for part in surface.colour],
+            "points": _base64(np.rint((surface.points_mm - origin) / step)),
+            "faces": _base64(surface.faces),
+        }
+        for surface in surfaces
+    ]
     data = {
-        "origin": [round(float(v), 4) for v in origin],
-        "step": step,
-        "aspect": dict(zip("zyx", aspect, strict=True)),
-        "eye": dict(zip("xyz", EYE, strict=True)),
+        "size": np.rint(np.ptp(points, axis=0) / step).tolist(),
+        "eye": EYE,
+        "light": LIGHT,
+        "ambient": AMBIENT,
         "layers": layers,
     }
-    # A name must not be able to end the script element.
-    return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+    return json.dumps(data, separators=(",", ":"))
 
 
-def _base64(values: np.ndarray, dtype: str) -> str:
-    return base64.b64encode(np.ascontiguousarray(values, dtype=dtype).tobytes()).decode()
+def _base64(values: np.ndarray) -> str:
+    return base64.b64encode(np.ascontiguousarray(values, dtype="<u2").tobytes()).decode()
 
 
 def _legend(surfaces: Sequence[Surface]) -> str:
     if len(surfaces) < 2:
         return ""
     items = "".join(
-        '<li style="display:inline-block;margin:0 1em 0 0"><label>'
-        '<input type="checkbox" checked="" hidden="" style="margin:0 .3em 0 0"/>'
-        '<span aria-hidden="true" style="'
-        f"display:inline-block;width:.9em;height:.9em;border:1px solid #444;"
-        f'background:{to_hex(surface.colour)}"></span> {escape(surface.name)}</label></li>'
+        '<li><label><input type="checkbox" checked="" hidden="" autocomplete="off"/> '
+        f'<span aria-hidden="true" style="background:{to_hex(surface.colour)}"></span> '
+        f"{escape(surface.name)}</label></li>"
         for surface in surfaces
     )
-    return f'<ul style="list-style:none;padding:0;margin:.4em 0 0">{items}</ul>'
+    return f"<ul>{items}</ul>"

@@ -12,6 +12,12 @@ from tubekit.plots.mesh3d import Surface
 EYE = (1.25, -1.25, 0.7)
 """Where the camera stands, seen from the middle, as (x, y, z)."""
 
+LIGHT = (-0.3, 0.5, 0.81)
+"""Where the light comes from, as (right, up, towards the viewer): above the left shoulder."""
+
+AMBIENT = 0.45
+"""Brightness, as a share, of a surface that the light only grazes."""
+
 
 def camera_axes(eye: Sequence[float] = EYE) -> Float[np.ndarray, "3 3"]:
     """Rows: the directions right, up and towards the viewer, each as (z, y, x), with z upright."""
@@ -46,8 +52,7 @@ def still_figure(
     colours = np.concatenate([np.tile(s.colour, (len(s.faces), 1)) for s in surfaces])
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-    light = np.array([-0.3, 0.5, 0.81])  # from above the viewer's left shoulder
-    brightness = 0.45 + 0.55 * np.abs(normals @ light)
+    brightness = AMBIENT + (1 - AMBIENT) * np.abs(normals @ np.array(LIGHT))
     order = np.argsort(corners[..., 2].mean(axis=1), kind="stable")
     shaded = np.clip(colours * brightness[:, None], 0, 1)[order]
     flat = corners[order, :, :2]

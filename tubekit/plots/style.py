@@ -47,10 +47,14 @@ CLASS_COLOURS = (
 """Thirteen classes: Okabe-Ito, then six chosen to lie far (CIEDE2000) from all others, for normal
 vision and for simulated red and green blindness."""
 
-WIDTH_INCHES = 7.2
+WIDTH_INCHES = 5.2
 FONT_POINTS = 12.0
+"""On a phone a figure of this width is 366 pixels wide, and this type 11 pixels high."""
+_TITLE_INCHES = 0.3
 
-_RC: dict[Any, Any] = {
+BOOK_STYLE: dict[Any, Any] = {
+    "figure.figsize": (WIDTH_INCHES, 0.7 * WIDTH_INCHES),
+    "figure.constrained_layout.use": True,
     "font.size": FONT_POINTS,
     "axes.titlesize": FONT_POINTS,
     "axes.labelsize": FONT_POINTS,
@@ -70,16 +74,19 @@ _RC: dict[Any, Any] = {
     "image.cmap": "gray",
     "svg.hashsalt": "tubekit",  # equal figures give equal files
 }
+"""The book's look as matplotlib settings; a notebook starts with ``plt.style.use(BOOK_STYLE)``."""
 
 
 @contextmanager
 def book_style() -> Iterator[None]:
     """Use the book's look inside a ``with`` block; global settings are untouched."""
-    with mpl.rc_context(_RC):
+    with mpl.rc_context(BOOK_STYLE):
         yield
 
 
-def panels(rows: int, columns: int, *, height: float | None = None) -> tuple[Figure, list[Axes]]:
+def panels(
+    rows: int, columns: int, *, height: float | None = None, aspect: float = 1.0
+) -> tuple[Figure, list[Axes]]:
     """A figure of the book's width with a grid of axes, row by row.
 
     The figure is unknown to pyplot, so that a notebook shows it once, when it is returned.
@@ -87,12 +94,16 @@ def panels(rows: int, columns: int, *, height: float | None = None) -> tuple[Fig
     Args:
         rows: number of rows.
         columns: number of columns.
-        height: height of one row in inches; ``None`` makes square panels.
+        height: height of one row in inches, for curves; ``None`` makes panels for pictures, with
+            room for a title and without ticks.
+        aspect: height of a picture over its width.
     """
-    row = WIDTH_INCHES / columns if height is None else height
-    figure = Figure(figsize=(WIDTH_INCHES, row * rows), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False)
-    return figure, list(grid.ravel())
+    row = WIDTH_INCHES / columns * aspect + _TITLE_INCHES if height is None else height
+    figure = Figure(figsize=(WIDTH_INCHES, row * rows), layout="compressed")
+    grid = list(figure.subplots(rows, columns, squeeze=False).ravel())
+    for ax in grid if height is None else []:
+        ax.set_axis_off()
+    return figure, grid
 
 
 def class_colours(n: int) -> list[tuple[float, float, float]]:

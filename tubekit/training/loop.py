@@ -113,7 +113,8 @@ def fit(
         done = finished()
         mixes = not set(MIX_MAPS).isdisjoint(getattr(loss, "needs", ()))
         pending = range(run.step * devices + fabric.global_rank, steps * devices, devices)
-        bar = tqdm(total=steps, initial=run.step, disable=not progress)
+        total = steps if math.isinf(limit) else None  # else nobody knows
+        bar = tqdm(total=total, initial=run.step, disable=not progress)
         for batch in stream(batches, () if done else pending, prefetch=prefetch):
             for group, rate in zip(bare.param_groups, rates, strict=True):
                 group["lr"] = rate * factor(run.step, steps)

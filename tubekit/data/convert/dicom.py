@@ -106,5 +106,4 @@ def _placed(volume: _Volume, first: Sequence[int]) -> bytes:
     image = nibabel.Nifti1Image(np.ascontiguousarray(volume.array.T), direction)
     image.set_qform(direction, code=1)
     image.set_sform(direction, code=1)
-    image.header.set_xyzt_units("mm")
-    return pack_nifti(image)
+    return pack_nifti(image, "mm")

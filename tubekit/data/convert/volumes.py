@@ -79,9 +79,7 @@ def nifti_crop(data: bytes, *, crop: Sequence[Sequence[int]]) -> bytes:
     affine = image.affine.copy()
     affine[:3, 3] += affine[:3, :3] @ [low for low, _ in reversed(crop)]
     part = np.ascontiguousarray(cut(array, crop).T.astype(np.uint8))
-    made = nibabel.Nifti1Image(part, affine)
-    made.header.set_xyzt_units("mm")
-    return pack_nifti(made)
+    return pack_nifti(nibabel.Nifti1Image(part, affine), "mm")
 
 
 def _upstream_nifti(data: bytes) -> tuple[nibabel.Nifti1Image, Shaped[np.ndarray, "z y x"]]:
