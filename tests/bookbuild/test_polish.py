@@ -46,6 +46,10 @@ def png() -> bytes:
             '<img alt="a" src="b.png" />',
             '<img alt="a" src="b.png"  width="30" height="20" loading="lazy"/>',
         ),
+        (
+            '<img alt="a" src="b.png" style="max-height:9px"/>',
+            '<img alt="a" src="b.png" style="max-height:9px" loading="lazy"/>',
+        ),
     ],
 )
 def test_a_page_is_mended_once(tmp_path: Path, before: str, after: str) -> None:

@@ -77,6 +77,6 @@ def _late(found: re.Match[str], folder: Path) -> str:
     before, source, after, end = found.groups()
     with Image.open(folder / source) as image:
         width, height = image.size
-    return (
-        f'<img {before}src="{source}"{after} width="{width}" height="{height}" loading="lazy"{end}>'
-    )
+    # A style that limits the height would squeeze a picture whose width is given.
+    size = "" if "max-height" in before + after else f' width="{width}" height="{height}"'
+    return f'<img {before}src="{source}"{after}{size} loading="lazy"{end}>'
