@@ -87,9 +87,18 @@ def about(table: ResultTable, data: str) -> str:
     if not rows:
         return "no records"
     kinds = "/".join(sorted({r.source for r in rows}))
-    devices = " and ".join(sorted({r.device for r in rows}))
+    devices = " and ".join(sorted({_device(r.device) for r in rows}))
     units, seeds = max(r.units for r in rows), max(r.seeds for r in rows)
     return f"{kinds} data, {units} cases, {seeds} seeds, profile {table.profile}, {devices}"
+
+
+def _device(stored: str) -> str:
+    """``CPU (AMD EPYC, 1 threads)``, as records say it, without brackets and in good grammar."""
+    return re.sub(
+        r"^CPU \((.+), (\d+) threads?\)$",
+        lambda found: f"CPU {found[1]}, {found[2]} thread{'s' * (found[2] != '1')}",
+        stored,
+    )
 
 
 def _kept_together(cell: str) -> str:
