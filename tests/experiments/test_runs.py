@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from tubekit.experiments.queue import pending, work
 from tubekit.experiments.recipe import Recipe
 from tubekit.experiments.record import read_records, record_path
 from tubekit.experiments.run import run
-from tubekit.experiments.tables import ResultTable
+from tubekit.experiments.tables import ResultTable, Row
 from tubekit.losses import DiceCELoss, SkeletonRecallLoss, WeightedSum
 from tubekit.networks import UNet
 from tubekit.phantoms import phantom_cases
@@ -186,7 +185,23 @@ def test_real_data_show_no_badge(monkeypatch):
     ],
 )
 def test_a_caption_names_the_device_without_brackets(stored, shown):
-    row = SimpleNamespace(data="roads", source="real", units=12, seeds=3, device=stored)
+    row = Row(
+        table="table-2",
+        data="roads",
+        method="srl",
+        metric="dice",
+        paper=None,
+        mean=0.5,
+        sd=0.1,
+        units=12,
+        results=12,
+        defined=12,
+        seeds=3,
+        source="real",
+        device=stored,
+        against_baseline=None,
+        p_holm=None,
+    )
     table = ResultTable("skeleton_recall", "table-2", "laptop", (row, row))
     expected = f"real data, 12 cases, 3 seeds, profile laptop, {shown}"
     assert report.about(table, "roads") == expected
