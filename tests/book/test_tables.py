@@ -66,7 +66,9 @@ def test_the_ledger_is_short_and_filters(visit: Visit) -> None:
     rows = page.locator(".ledger-table tbody tr")
     assert rows.locator("visible=true").count() == 0
     statements = ".ledger-table[data-name=Statements]"
-    verdict = page.locator(f"{statements} .verdict").first.evaluate("v => v.lastChild.textContent")
+    verdict = page.locator(f"{statements} .verdict").first.evaluate(
+        "v => v.lastChild.textContent.trim()"
+    )
     page.select_option("select[name=verdict]", verdict)
     shown = rows.locator("visible=true")
     words = shown.locator(".verdict").all_inner_texts()
