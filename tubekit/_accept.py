@@ -1,0 +1,68 @@
+"""What public functions accept beside the plain type: the one place that decides.
+
+Counts may be NumPy integers, paths may be strings, arrays may be tensors, memory maps, read-only,
+mirrored views or of another byte order, and labels any integer type. What comes out is plain.
+"""
+
+import operator
+import os
+from pathlib import Path
+from typing import Any, SupportsIndex
+
+import numpy as np
+import torch
+
+# For the signatures of public functions.
+Whole = SupportsIndex
+PathLike = str | os.PathLike[str]
+Array = np.ndarray | torch.Tensor
+
+
+def whole(name: str, value: Any, at_least: int = 1) -> int:
+    """Return an ``int`` for a Python or NumPy integer of at least ``at_least``; True is none."""
+    try:
+        number = operator.index(value) if not isinstance(value, (bool, np.bool_)) else None
+    except TypeError:
+        number = None
+    if number is None or number < at_least:
+        raise ValueError(
+            f"{name} must be an integer of at least {at_least}, got {value!r}; pass such a number"
+        )
+    return number
+
+
+def per_axis(name: str, value: Any, ndim: int, at_least: int = 1) -> tuple[int, ...]:
+    """Return one ``int`` per axis for one integer, which holds for all, or a sequence of them."""
+    values = tuple(value) if np.ndim(value) else (value,) * ndim
+    if len(values) != ndim:
+        raise ValueError(
+            f"{name} needs one integer, or one per axis ({ndim}), got {value!r}; "
+            "pass them in array order (z, y, x)"
+        )
+    return tuple(whole(name, v, at_least) for v in values)
+
+
+def path(value: object) -> Path:
+    """Return a ``Path`` for a string or path; a leading ``~`` is the home folder."""
+    if not isinstance(value, (str, os.PathLike)):
+        raise ValueError(
+            f"expected a path, got {type(value).__name__}; pass a string or pathlib.Path"
+        )
+    return Path(value).expanduser()
+
+
+def array(name: str, value: Any) -> np.ndarray:
+    """Return a plain array of this machine's byte order, without a copy where it is one already.
+
+    Takes arrays (memory maps, read-only and mirrored views too), tensors (MetaTensor, on any
+    device, with or without gradient) and whatever has ``__array__``; not lists of numbers.
+    """
+    if isinstance(value, torch.Tensor):
+        value = value.detach().cpu()
+        value = (value.float() if value.dtype == torch.bfloat16 else value).numpy()
+    if not hasattr(value, "__array__") or isinstance(value, np.generic):
+        raise ValueError(
+            f"{name} must be an array, got {type(value).__name__}; convert it with np.asarray"
+        )
+    plain = np.asarray(value)
+    return plain if plain.dtype.isnative else plain.astype(plain.dtype.newbyteorder("="))
