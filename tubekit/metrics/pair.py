@@ -28,11 +28,16 @@ def mask_pair(
 
 
 def joint_box(pred: Mask, target: Mask) -> tuple[slice, ...]:
-    """Smallest box that holds the foreground of both masks; one voxel if there is none."""
+    """Smallest box that holds the foreground of both masks; one voxel if there is none.
+
+    A box of one slice gains its neighbours: a sheet in a volume is no image.
+    """
     boxes = [box for box in (foreground_box(pred, 0), foreground_box(target, 0)) if box]
     if not boxes:
         return (slice(0, 1),) * pred.ndim
-    return tuple(
-        slice(min(s.start for s in sides), max(s.stop for s in sides))
-        for sides in zip(*boxes, strict=True)
-    )
+    joint = []
+    for size, *sides in zip(pred.shape, *boxes, strict=True):
+        low, high = min(s.start for s in sides), max(s.stop for s in sides)
+        more = int(high - low == 1)
+        joint.append(slice(max(low - more, 0), min(high + more, size)))
+    return tuple(joint)
