@@ -78,7 +78,8 @@ def signed_distance(
     if mask.all() or not mask.any():
         return np.zeros(mask.shape, dtype=np.float32)
     image, steps = without_flat_axes(mask, steps)
-    step = np.float32(1.0 if as_released else min(steps))
+    across = [side for side, size in zip(steps, image.shape, strict=True) if size > 1]
+    step = np.float32(1.0 if as_released else min(across))
     # Both sides in one pass: with two labels each voxel finds the nearest of the other label.
     sides = np.ascontiguousarray(image).view(np.uint8) + np.uint8(1)
     distance = edt.edt(sides, anisotropy=steps, parallel=torch.get_num_threads())

@@ -10,7 +10,6 @@ are counted over runs of voxels.
 
 import functools
 import itertools
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Int8, Shaped, UInt32
@@ -190,7 +189,8 @@ def _image_and_neighbours(
     mask: Array, connectivity: Whole | None, default: dict[int, int]
 ) -> tuple[Bool[np.ndarray, "..."], int]:
     mask = binary_image(mask)
-    neighbours: Any = default[mask.ndim] if connectivity is None else connectivity
-    _check.option(f"connectivity in {mask.ndim}-D", neighbours, _NEIGHBOURS[mask.ndim])
+    chosen = default[mask.ndim] if connectivity is None else connectivity
+    _check.option(f"connectivity in {mask.ndim}-D", chosen, _NEIGHBOURS[mask.ndim])
     image, _ = without_flat_axes(mask)
-    return image, neighbours if image.ndim == mask.ndim else _IN_A_SLICE[int(neighbours)]
+    neighbours = int(chosen)
+    return image, neighbours if image.ndim == mask.ndim else _IN_A_SLICE[neighbours]
