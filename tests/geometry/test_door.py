@@ -128,7 +128,7 @@ def test_the_contour_of_one_slice_by_hand():
     assert distances.mean() == pytest.approx(1.74372, abs=1e-5)
     square = np.zeros((1, 5, 5), bool)
     square[0, 1:4, 1:4] = True
-    assert geometry.signed_distance(square, (0.1, 2.0, 3.0))[0, 2].tolist() == [3, 0, -2, 0, 3]
+    assert geometry.signed_distance(square, (0.1, 2.0, 3.0))[0, 2].tolist() == [3, -1, -2, -1, 3]
     square[0, 2, 2] = False
     assert geometry.fill_holes(square)[0, 2, 2]
     assert geometry.betti_numbers(square) == (1, 1, 0)
