@@ -41,6 +41,8 @@ from tubekit.types import Spacing
 BOUNDS_MM = (5.0, 10.0)
 """Small vessels are narrower than the first bound, large ones at least as wide as the last."""
 CALIBRES = ("small", "medium", "large")
+_AT_ONCE = 1 << 16
+"""How many voxels ask for their branch together; more would only need more memory."""
 _ASIDE = 1e-3
 """By how much of a voxel narrower branches stand aside where two are equally near."""
 
@@ -74,7 +76,7 @@ def diameter_map(target: Mask, *, spacing: Spacing | None = None) -> Float32[np.
         box = joint_box(target, target)
         inside = target[box]
         found = calibres(inside, skeletonize(inside), steps)
-        widths[box][inside] = _nearest(_indices(inside), found, steps)
+        widths[box][inside] = _nearest(inside, found, steps)
     return widths
 
 
@@ -145,7 +147,7 @@ def calibre_scores(
     if not target.any():
         return (float("nan"),) * classes
     either = pred | target
-    widths = _nearest(_indices(either), calibres(target, skeleton, spacing), spacing)
+    widths = _nearest(either, calibres(target, skeleton, spacing), spacing)
     of_class = np.searchsorted(bounds_mm, widths, side="right")
     found, true = pred[either], target[either]
     scores = []
@@ -209,16 +211,23 @@ def _as_wide_as_long(
 
 
 def _nearest(
-    places: Int64[np.ndarray, "k d"], found: Calibres, spacing: Spacing
+    mask: Bool[np.ndarray, "*s"], found: Calibres, spacing: Spacing
 ) -> Float64[np.ndarray, "k"]:
-    """Diameter of the branch nearest to each place, of the widest where several are."""
+    """Diameter of the branch nearest to each voxel, of the widest where several are."""
     widths, rank = np.unique(-found.diameter_mm, return_inverse=True)
     # One more axis, along which the widest branches stand at 0 as the places do: too short to
     # matter between whole voxels, it decides between equally near ones.
     aside = _ASIDE * min(spacing) * np.sqrt(rank / len(widths))
     tree = cKDTree(np.column_stack([found.voxels * spacing, aside]))
-    asked = np.column_stack([places * spacing, np.zeros(len(places))])
-    return found.diameter_mm[tree.query(asked, workers=torch.get_num_threads())[1]]
+    at = np.flatnonzero(mask)
+    diameter = np.empty(len(at))
+    for start in range(0, len(at), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        places = np.stack(np.unravel_index(at[part], mask.shape), axis=1)
+        asked = np.column_stack([places * spacing, np.zeros(len(places))])
+        nearest = tree.query(asked, workers=torch.get_num_threads())[1]
+        diameter[part] = found.diameter_mm[nearest]
+    return diameter
 
 
 def _indices(mask: Bool[np.ndarray, "*s"]) -> Int64[np.ndarray, "k d"]:
