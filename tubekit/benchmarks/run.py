@@ -26,6 +26,7 @@ SUBJECTS = (
     "snake_conv",
     "reconnection",
     "growth_suppression",
+    "memory",
 )
 
 

@@ -20,6 +20,7 @@ TITLES = {
     "snake_conv": "Dynamic snake convolution",
     "reconnection": "Joining the pieces of a skeleton",
     "growth_suppression": "Growth-suppression loss",
+    "memory": "Working memory at the size of a CT",
 }
 HEADER = (
     "Instrument",

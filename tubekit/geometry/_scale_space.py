@@ -201,6 +201,13 @@ def checked_scales(sigmas_mm: Iterable[float]) -> tuple[float, ...]:
     return sigmas
 
 
+def positive(**parameters: float) -> None:
+    """ValueError unless all are finite and above 0."""
+    for name, value in parameters.items():
+        if not (np.isfinite(value) and value > 0):
+            raise ValueError(f"{name} must be positive, got {value}; pass a positive number")
+
+
 def _checked_mask(mask: Array, shape: tuple[int, ...]) -> Bool[np.ndarray, "..."]:
     inside = _check.binary("mask", _accept.array("mask", mask))
     if inside.shape != shape:

@@ -38,6 +38,10 @@ def distance_transform(
         that fills the image is infinitely far from any, and its distance is ``inf``.
     Raises:
         ValueError: ``mask`` not binary or not 2-D or 3-D, or a bad ``spacing``.
+    Example:
+        >>> mask = np.array([[0, 1, 1, 1, 0]])
+        >>> distance_transform(mask, spacing=(1.0, 0.5)).tolist()
+        [[0.0, 0.5, 1.0, 0.5, 0.0]]
     """
     mask = binary_image(mask)
     steps = _check.spacing(spacing, mask.ndim)
@@ -75,6 +79,10 @@ def signed_distance(
     Equation: :eq:`eq-signed-distance`
     Reference: Kervadec et al., Boundary loss for highly unbalanced segmentation, MIDL 2019,
         equation 5.
+    Example:
+        >>> mask = np.array([[0, 0, 1, 1, 1, 0]])
+        >>> signed_distance(mask).tolist()
+        [[2.0, 1.0, 0.0, -1.0, 0.0, 1.0]]
     """
     mask = binary_image(mask)
     steps = _check.spacing(spacing, mask.ndim)
@@ -101,6 +109,9 @@ def surface(mask: Shaped[Array, "*s"]) -> Bool[np.ndarray, "*s"]:
         The mask without its erosion by the face cross.
     Raises:
         ValueError: ``mask`` not binary or not 2-D or 3-D.
+    Example:
+        >>> surface(np.ones((3, 4), bool)).astype(int).tolist()
+        [[1, 1, 1, 1], [1, 0, 0, 1], [1, 1, 1, 1]]
     """
     mask = binary_image(mask)
     image, _ = without_flat_axes(mask)

@@ -41,6 +41,10 @@ class SkeletonBranch(NamedTuple):
         length_mm: sum of the steps between them; a closed branch includes the step that closes it.
         nodes: numbers of its end nodes, the same number twice for a loop at one junction; None
             for a closed branch, which has no ends.
+    Example:
+        >>> line = skeleton_graph(np.eye(4, dtype=bool), spacing=(3.0, 4.0)).branches[0]
+        >>> line.length_mm, line.nodes
+        (15.0, (0, 1))
     """
 
     voxels: Int64[np.ndarray, "n d"]
@@ -60,6 +64,11 @@ class SkeletonGraph:
         pieces: connected components.
         hidden_loops: loops so small that they lie inside one junction or bend.
         shape, spacing: of the image; spacing in mm per voxel, array order.
+    Example:
+        >>> cross = np.eye(7, dtype=bool) | np.eye(7, dtype=bool)[::-1]
+        >>> graph = skeleton_graph(cross)
+        >>> sorted(graph.degrees.tolist()), graph.loops
+        ([1, 1, 1, 1, 4], 0)
     """
 
     nodes: Float[np.ndarray, "nodes d"]
@@ -111,6 +120,12 @@ def skeleton_graph(
         The graph; no nodes and branches for an empty skeleton.
     Raises:
         ValueError: ``skeleton`` not binary or not 2-D or 3-D, or a bad spacing.
+    Example:
+        >>> mask = np.zeros((5, 9), bool)
+        >>> mask[2] = True
+        >>> graph = skeleton_graph(mask, spacing=(1.0, 0.5))
+        >>> len(graph.nodes), graph.length_mm
+        (2, 4.0)
     """
     skeleton = binary_image(skeleton)
     steps = _check.spacing(spacing, skeleton.ndim)

@@ -42,6 +42,12 @@ def hessian_eigenvalues(
     Equation: :eq:`eq-hessian`
     Reference: Lindeberg, Edge detection and ridge detection with automatic scale selection,
         IJCV 30(2), 1998: sigma² is its normalisation with gamma = 1.
+    Example:
+        >>> line = np.zeros((9, 15))
+        >>> line[4] = 1.0
+        >>> weak, strong = hessian_eigenvalues(line, 1.0)[:, 4, 7]
+        >>> bool(abs(weak) < 0.01), bool(strong < -0.2)  # a bright line bends down across itself
+        (True, True)
     """
     _check.option("hessian", hessian, DISCRETISATIONS)
     space = ScaleSpace(image, [sigma_mm], spacing, bright=False, hessian=hessian)

@@ -28,6 +28,9 @@ def rasterise_line(start: Voxel, stop: Voxel) -> Int64[np.ndarray, "n d"]:
     Raises:
         ValueError: the ends differ in their number of axes, or are no whole numbers.
     Reference: Bresenham, Algorithm for computer control of a digital plotter, 1965.
+    Example:
+        >>> rasterise_line((0, 0), (1, 3)).tolist()
+        [[0, 0], [0, 1], [1, 2], [1, 3]]
     """
     first, last = _voxel("start", start), _voxel("stop", stop)
     _check.same_shape(start=first, stop=last)

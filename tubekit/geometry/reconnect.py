@@ -54,6 +54,10 @@ def reconnect(
             ``to``, or a bad ``spacing``.
     Reference: Huang et al., HarmonySeg, ICCV 2025, f_connect of equation 6. Both limits, the main
     component as the only goal, and what loops offer are ours.
+    Example:
+        >>> broken = np.array([[1, 1, 1, 1, 0, 0, 1, 1, 1]])
+        >>> reconnect(broken, max_distance=0.9, spacing=(0.3, 0.3)).all()
+        np.True_
     """
     skeleton = binary_image(skeleton)
     steps = _check.spacing(spacing, skeleton.ndim)
@@ -103,6 +107,9 @@ def end_points(skeleton: Shaped[Array, "*s"]) -> Bool[np.ndarray, "*s"]:
         Mask of the end points; a loop has none.
     Raises:
         ValueError: ``skeleton`` not binary or not 2-D or 3-D.
+    Example:
+        >>> end_points(np.array([[0, 1, 1, 1, 0]])).astype(int).tolist()
+        [[0, 1, 0, 1, 0]]
     """
     skeleton = binary_image(skeleton)
     inner = (slice(1, -1),) * skeleton.ndim

@@ -25,6 +25,11 @@ def skeletonize(mask: Shaped[Array, "*s"]) -> Bool[np.ndarray, "*s"]:
         ValueError: ``mask`` not binary or not 2-D or 3-D.
     Reference: Zhang and Suen, Communications of the ACM 1984; Lee, Kashyap and Chu, Graphical
         Models and Image Processing 1994.
+    Example:
+        >>> bar = np.zeros((5, 9), bool)
+        >>> bar[1:4, 1:8] = True
+        >>> int(skeletonize(bar).sum()), bool(skeletonize(bar)[2, 2:7].all())
+        (6, True)
     """
     mask = binary_image(mask)
     image, _ = without_flat_axes(mask)
@@ -61,6 +66,12 @@ def tubed_skeleton(
             ``ignore_label``; ``radius`` not an integer of 0 or more.
     Equation: :eq:`eq-tubed-skeleton`
     Reference: Kirchhoff et al., Skeleton Recall Loss, ECCV 2024, algorithm 1.
+    Example:
+        >>> label = np.zeros((7, 12), np.uint8)
+        >>> label[1:6, 1:11] = 2
+        >>> tube = tubed_skeleton(label, radius=1)
+        >>> tube.max(), bool((tube[label == 0] == 0).all())
+        (np.uint8(2), True)
     """
     given = _label(plain_image("label", label), ignore_label)
     radius = _accept.whole("radius", radius, at_least=0)

@@ -41,6 +41,10 @@ def components(
         their first voxels, and n.
     Raises:
         ValueError: ``mask`` not binary or not 2-D or 3-D, or an impossible ``connectivity``.
+    Example:
+        >>> mask = np.array([[1, 1, 0, 0, 1]])
+        >>> components(mask)[0].tolist()
+        [[1, 1, 0, 0, 2]]
     """
     image, neighbours = _image_and_neighbours(mask, connectivity, _FULL)
     runs = _runs.find_runs(image)
@@ -63,6 +67,10 @@ def largest_component(
         empty for an empty mask.
     Raises:
         ValueError: ``mask`` not binary or not 2-D or 3-D, or an impossible ``connectivity``.
+    Example:
+        >>> mask = np.array([[1, 1, 0, 0, 1]])
+        >>> largest_component(mask).astype(int).tolist()
+        [[1, 1, 0, 0, 0]]
     """
     image, neighbours = _image_and_neighbours(mask, connectivity, _FULL)
     runs = _runs.find_runs(image)
@@ -87,6 +95,10 @@ def fill_holes(
         The mask and all background that no path of background voxels joins to the border.
     Raises:
         ValueError: ``mask`` not binary or not 2-D or 3-D, or an impossible ``connectivity``.
+    Example:
+        >>> ring = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]])
+        >>> bool(fill_holes(ring).all())
+        True
     """
     image, neighbours = _image_and_neighbours(mask, connectivity, _FACE)
     filled = np.array(image, order="C")
@@ -109,6 +121,10 @@ def euler_number(mask: Shaped[Array, "*s"], connectivity: str = "full") -> int:
     Raises:
         ValueError: ``mask`` not binary or not 2-D or 3-D, or an unknown ``connectivity``.
     Reference: Ohser, Nagel and Schladitz, The Euler number of discretized sets, 2002.
+    Example:
+        >>> ring = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]])
+        >>> euler_number(ring)  # one piece less one hole
+        0
     """
     mask = binary_image(mask)
     _check.option("connectivity", connectivity, ("full", "face"))
@@ -131,6 +147,10 @@ def betti_numbers(mask: Shaped[Array, "*s"], connectivity: str = "full") -> tupl
     Raises:
         ValueError: ``mask`` not binary or not 2-D or 3-D, or an unknown ``connectivity``.
     Equation: :eq:`eq-betti`
+    Example:
+        >>> ring = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]])
+        >>> betti_numbers(ring)  # one piece, one hole
+        (1, 1)
     """
     mask = binary_image(mask)
     _check.option("connectivity", connectivity, ("full", "face"))

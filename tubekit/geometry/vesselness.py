@@ -18,7 +18,7 @@ from jaxtyping import Float32, Shaped
 from tubekit import _check
 from tubekit._accept import Array, SpacingLike
 from tubekit.geometry._derivatives import DISCRETISATIONS
-from tubekit.geometry._scale_space import ScaleSpace, largest_over_scales
+from tubekit.geometry._scale_space import ScaleSpace, largest_over_scales, positive
 from tubekit.geometry._tube import tube_at
 
 
@@ -58,9 +58,14 @@ def frangi(
     Equation: :eq:`eq-frangi`
     Reference: Frangi et al., Multiscale vessel enhancement filtering, MICCAI 1998,
         equations 10 to 15.
+    Example:
+        >>> image = np.zeros((15, 21))
+        >>> image[7] = 100.0
+        >>> frangi(image, [1.0])[7].min() > frangi(image, [1.0])[2].max()
+        np.True_
     """
     _check.option("hessian", hessian, DISCRETISATIONS)
-    _positive(alpha=alpha, beta=beta, gamma=1.0 if gamma is None else gamma)
+    positive(alpha=alpha, beta=beta, gamma=1.0 if gamma is None else gamma)
     space = ScaleSpace(image, sigmas_mm, spacing, bright=bright, hessian=hessian, mask=mask)
 
     def measure(e: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -108,6 +113,11 @@ def sato(
     Equation: :eq:`eq-sato`
     Reference: Sato et al., Three-dimensional multi-scale line filter, Medical Image Analysis
         2(2), 1998, equations 9 and 22.
+    Example:
+        >>> image = np.zeros((15, 21))
+        >>> image[7] = 100.0
+        >>> sato(image, [1.0])[7].min() > sato(image, [1.0])[2].max()
+        np.True_
     """
     _check.option("hessian", hessian, DISCRETISATIONS)
     space = ScaleSpace(image, sigmas_mm, spacing, bright=bright, hessian=hessian, mask=mask)
@@ -152,9 +162,14 @@ def jerman(
     Equation: :eq:`eq-jerman`
     Reference: Jerman et al., Enhancement of vascular structures in 3D and 2D angiographic images,
         IEEE TMI 35(9), 2016: λρ and V_P.
+    Example:
+        >>> image = np.zeros((15, 21))
+        >>> image[7] = 100.0
+        >>> jerman(image, [1.0])[7].min() > jerman(image, [1.0])[2].max()
+        np.True_
     """
     _check.option("hessian", hessian, DISCRETISATIONS)
-    _positive(tau=tau)
+    positive(tau=tau)
     if tau > 1:
         raise ValueError(f"tau must lie in (0, 1], got {tau}; 0.5 to 1 is the paper's range")
     way = "jerman" if as_released else hessian
@@ -206,6 +221,11 @@ def meijering(
         ValueError: a bad image, scale, spacing, mask or ``alpha``.
     Reference: Meijering et al., Design and validation of a tool for neurite tracing and analysis
         in fluorescence microscopy images, Cytometry A 58(2), 2004.
+    Example:
+        >>> image = np.zeros((15, 21))
+        >>> image[7] = 100.0
+        >>> meijering(image, [1.0])[7].min() > meijering(image, [1.0])[2].max()
+        np.True_
     """
     _check.option("hessian", hessian, DISCRETISATIONS)
     space = ScaleSpace(image, sigmas_mm, spacing, bright=bright, hessian=hessian, mask=mask)
@@ -224,9 +244,3 @@ def meijering(
         return maps[0] / np.float32(largest)
 
     return largest_over_scales(space, 1, measure, respond)
-
-
-def _positive(**parameters: float) -> None:
-    for name, value in parameters.items():
-        if not (np.isfinite(value) and value > 0):
-            raise ValueError(f"{name} must be positive, got {value}; pass a positive number")
