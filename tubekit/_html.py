@@ -7,7 +7,14 @@ from html import escape
 
 @dataclasses.dataclass(frozen=True)
 class Html:
-    """HTML text; as the last value of a cell it is shown as a page fragment."""
+    """HTML text; as the last value of a cell it is shown as a page fragment.
+
+    Attributes:
+        text: a fragment, not a whole page.
+    Example:
+        >>> Html("<b>bold</b>").text
+        '<b>bold</b>'
+    """
 
     text: str
 

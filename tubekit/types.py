@@ -33,6 +33,9 @@ class Placed(tuple[float, ...]):
 
     Attributes:
         affine: of the grid; ``None`` where the header states a voxel size, but no place.
+    Example:
+        >>> Placed.of((2.0, 1.0, 1.0), np.eye(4)) == (2.0, 1.0, 1.0)
+        True
     """
 
     affine: Affine | None
@@ -61,6 +64,10 @@ class Case:
     Raises:
         ValueError: image, label, valid, spacing and affine do not describe one grid, or more
             derived channels than channels.
+    Example:
+        >>> case = Case("a", np.zeros((1, 4, 5), np.float32), np.zeros((4, 5), int), (1.0, 1.0))
+        >>> case.image.shape
+        (1, 4, 5)
     """
 
     id: str
@@ -100,8 +107,15 @@ class Case:
 class SegOutput(NamedTuple):
     """What a network returns when it has more to say than its logits.
 
-    The same in training and evaluation. ``deep`` holds the auxiliary logits of deep supervision,
-    fine to coarse, without the full-resolution ``logits`` themselves.
+    The same in training and evaluation.
+
+    Attributes:
+        logits: (b c *s), at full resolution.
+        deep: the auxiliary logits of deep supervision, fine to coarse, without ``logits``.
+        maps: further maps by name, for losses that need them.
+    Example:
+        >>> SegOutput(torch.zeros(1, 2, 8, 8)).deep
+        ()
     """
 
     logits: Tensor
@@ -120,6 +134,10 @@ class Spec:
         **kwargs: JSON values, other Specs, or lists of these.
     Raises:
         TypeError: an argument the target does not have, or a value that cannot be serialised.
+    Example:
+        >>> from tubekit.losses import SoftDiceLoss
+        >>> str(Spec(SoftDiceLoss, smooth=1.0))
+        'SoftDiceLoss(smooth=1.0)'
     """
 
     def __init__(self, target: Callable[..., Any], /, **kwargs: Any) -> None:

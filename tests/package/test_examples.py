@@ -44,7 +44,10 @@ def public() -> Iterator[Any]:
 
 
 def parameters(thing: Callable[..., Any]) -> list[str]:
-    """Names of what a call may pass."""
+    """Names of what a call may pass; none where the call is that of a built-in type."""
+    calls = (getattr(thing, name) for name in ("__init__", "__new__"))
+    if inspect.isclass(thing) and not any(map(inspect.isfunction, calls)):
+        return []
     return [name for name in inspect.signature(thing).parameters if not name.startswith("_")]
 
 

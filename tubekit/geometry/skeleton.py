@@ -28,8 +28,8 @@ def skeletonize(mask: Shaped[Array, "*s"]) -> Bool[np.ndarray, "*s"]:
     Example:
         >>> bar = np.zeros((5, 9), bool)
         >>> bar[1:4, 1:8] = True
-        >>> int(skeletonize(bar).sum()), bool(skeletonize(bar)[2, 2:7].all())
-        (6, True)
+        >>> int(bar.sum()), int(skeletonize(bar).sum())
+        (21, 6)
     """
     mask = binary_image(mask)
     image, _ = without_flat_axes(mask)

@@ -2,12 +2,13 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 
-from tubekit import _check
+from tubekit import _accept, _check
+from tubekit._accept import SpacingLike
 from tubekit.types import Spacing
 
 
@@ -24,14 +25,18 @@ class Layer:
     Raises:
         ValueError: an unknown kind, data of another shape or type than the kind needs, or a
             spacing that does not fit.
+    Example:
+        >>> Layer("liver", "labels", np.ones((4, 5, 6), np.uint8), spacing=[2.0, 1.0, 1.0]).axes
+        3
     """
 
     name: str
     kind: Literal["image", "labels", "points"]
-    data: Shaped[np.ndarray, "..."]
-    spacing: Spacing | None = None
+    data: Any  # an array of any kind, a plain one behind the door
+    spacing: SpacingLike | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "data", _accept.array(self.name, self.data))
         _check.option("kind", self.kind, ("image", "labels", "points"))
         _check.dimensions(self.name, self.data, (2,) if self.kind == "points" else (2, 3))
         _check.spacing(self.spacing, self.axes)

@@ -33,7 +33,15 @@ _MISSING = "install it with pip install 'napari[pyqt6]' to open the viewer"
 
 
 class Still(NamedTuple):
-    """A picture, RGB (h w 3), and how it was made, as a sentence for the reader."""
+    """A picture and how it was made.
+
+    Attributes:
+        image: RGB (h w 3).
+        source: a sentence for the reader.
+    Example:
+        >>> Still(np.zeros((2, 3, 3), np.uint8), "drawn by hand").image.shape
+        (2, 3, 3)
+    """
 
     image: UInt8[np.ndarray, "h w 3"]
     source: str
@@ -42,11 +50,16 @@ class Still(NamedTuple):
 def open_viewer(layers: Sequence[Layer]) -> Any:
     """Open a napari window on layers; in a script, follow it with ``napari.run()``.
 
+    Args:
+        layers: one or more, drawn in this order.
     Returns:
         The ``napari.Viewer``.
     Raises:
         ImportError: napari is not installed.
         ValueError: no layers.
+    Example:
+        >>> layer = Layer("vessels", "labels", np.ones((4, 5, 6), np.uint8))
+        >>> viewer = open_viewer([layer])  # doctest: +SKIP
     """
     _check_layers(layers)
     try:
@@ -83,6 +96,10 @@ def screenshot(
         timeout_seconds: napari is given up after this time.
     Raises:
         ValueError: no layers, layers of different dimensions, a zoom of 0 or less.
+    Example:
+        >>> layer = Layer("vessels", "labels", np.ones((4, 5, 6), np.uint8))
+        >>> screenshot([layer]).image.shape  # doctest: +SKIP
+        (480, 640, 3)
     """
     _check_layers(layers)
     if zoom <= 0 or ndisplay not in (2, 3) or ndisplay > layers[0].axes:

@@ -27,6 +27,10 @@ def training_curves(
         ylabel: quantity and unit.
         xlabel: what is counted.
         log: logarithmic value axis.
+    Example:
+        >>> figure = training_curves({"a": [(0, 1.0), (10, 0.5)]}, ylabel="loss")
+        >>> figure.axes[0].get_ylabel()
+        'loss'
     """
     with book_style():
         figure, (ax,) = panels(1, 1, height=4.0)
@@ -52,6 +56,11 @@ def paired_strips(values: pd.DataFrame, *, xlabel: str) -> Figure:
     Args:
         values: one line per case, one column per method; missing values are left out.
         xlabel: quantity and unit.
+    Example:
+        >>> import pandas as pd
+        >>> values = pd.DataFrame({"a": [0.1, 0.2], "b": [0.3, 0.4]})
+        >>> paired_strips(values, xlabel="Dice").axes[0].get_xlabel()
+        'Dice'
     """
     with book_style():
         figure, (ax,) = panels(1, 1, height=1.2 + 0.7 * values.shape[1])
@@ -90,6 +99,10 @@ def bars(
         intervals: name to (low, high) around the value; ``None`` draws no whiskers.
     Raises:
         ValueError: an interval whose name is no bar, or that does not hold its value.
+    Example:
+        >>> figure = bars({"a": 0.5, "b": 0.7}, xlabel="Dice", intervals={"a": (0.4, 0.6)})
+        >>> len(figure.axes[0].patches)
+        2
     """
     for name, (low, high) in (intervals or {}).items():
         _check.option("interval", name, tuple(means))

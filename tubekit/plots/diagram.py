@@ -48,6 +48,11 @@ def diagram(
     Raises:
         ValueError: a name that the library does not export, text wider than its box, a box or an
             arrow that does not fit into the grid, or an empty ``alt``.
+    Example:
+        >>> boxes = {"a": "a mask", "b": "tubekit.geometry.skeletonize"}
+        >>> drawn = diagram(["a b"], boxes, ["a -> b"], name="thin", alt="A mask is thinned.")
+        >>> drawn.text.startswith("<svg")
+        True
     """
     if not alt.strip():
         raise ValueError("alt needs a sentence that says what is to be seen, got an empty text")

@@ -25,6 +25,9 @@ def show(figure: Figure, alt: str) -> None:
         alt: one sentence that says what is to be seen.
     Raises:
         ValueError: an empty ``alt``, or type under 11 pixels on a phone.
+    Example:
+        >>> figure, (ax,) = panels(1, 1, height=3.0)
+        >>> show(figure, alt="Empty axes from 0 to 1.")  # doctest: +SKIP
     """
     from IPython.display import display
 
@@ -42,7 +45,16 @@ def show(figure: Figure, alt: str) -> None:
 
 
 def png_bytes(figure: Figure, dpi: float = DPI) -> bytes:
-    """The figure as a PNG that is the same, byte for byte, whenever the figure is."""
+    """The figure as a PNG that is the same, byte for byte, whenever the figure is.
+
+    Args:
+        figure: any matplotlib figure.
+        dpi: pixels per inch.
+    Example:
+        >>> figure, _ = panels(1, 1, height=1.0)
+        >>> png_bytes(figure, dpi=20)[1:4]
+        b'PNG'
+    """
     file = io.BytesIO()
     figure.savefig(
         file,

@@ -7,10 +7,11 @@ import numpy as np
 from jaxtyping import Float32, Integer, Shaped
 from skimage.measure import block_reduce, marching_cubes
 
-from tubekit import _check
+from tubekit import _accept, _check
+from tubekit._accept import Array, SpacingLike, Whole
 from tubekit.plots.style import class_colours
 
-Layers = Mapping[str, Shaped[np.ndarray, "z y x"]]
+Layers = Mapping[str, Shaped[Array, "z y x"]]
 
 
 class Surface(NamedTuple):
@@ -21,6 +22,10 @@ class Surface(NamedTuple):
         colour: RGB in [0, 1].
         points_mm: vertices in array order (z, y, x).
         faces: indices of the three corners of each triangle.
+    Example:
+        >>> surface = tree_mesh(np.ones((2, 3, 4), bool), names=["box"])[0]
+        >>> surface.name, surface.points_mm.shape[1]
+        ('box', 3)
     """
 
     name: str
@@ -30,9 +35,9 @@ class Surface(NamedTuple):
 
 
 def tree_mesh(
-    label: Shaped[np.ndarray, "z y x"],
-    spacing: Sequence[float] | None = None,
-    step: int = 1,
+    label: Shaped[Array, "z y x"],
+    spacing: SpacingLike | None = None,
+    step: Whole = 1,
     names: Sequence[str] | None = None,
 ) -> list[Surface]:
     """One surface per class of a label map.
@@ -45,9 +50,15 @@ def tree_mesh(
         names: names of the classes from 1; ``None`` calls them "class 1" and so on.
     Raises:
         ValueError: not three axes, negative labels, or more classes than names.
+    Example:
+        >>> label = np.zeros((6, 6, 6), int)
+        >>> label[1:4, 2:4, 2:4], label[4, 4, 4] = 1, 2
+        >>> [surface.name for surface in tree_mesh(label, spacing=(2.0, 1.0, 1.0))]
+        ['class 1', 'class 2']
     """
+    label = _accept.array("label", label)
     _check.dimensions("label", label, (3,))
-    label = np.asarray(label).astype(np.int64)
+    label, step = label.astype(np.int64), _accept.whole("step", step)
     count = int(label.max(initial=0))
     _check.integer_classes("label", label, (len(names) if names else count) + 1)
     voxel = np.array(_check.spacing(spacing, 3))
@@ -62,11 +73,11 @@ def tree_mesh(
     return surfaces
 
 
-def layer_meshes(layers: Layers, spacing: Sequence[float] | None, step: int = 1) -> list[Surface]:
+def layer_meshes(layers: Layers, spacing: SpacingLike | None, step: int = 1) -> list[Surface]:
     """One surface per named mask, in the order and the colours of the classes."""
     surfaces = []
     for (name, mask), colour in zip(layers.items(), class_colours(len(layers)), strict=True):
-        meshes = tree_mesh(np.asarray(mask) > 0, spacing, step)
+        meshes = tree_mesh(_accept.array(name, mask) > 0, spacing, step)
         surfaces += [mesh._replace(name=name, colour=colour) for mesh in meshes]
     return surfaces
 

@@ -1,16 +1,18 @@
 """A voxel with its neighbours, drawn so that none hides another."""
 
 import numpy as np
-from jaxtyping import Integer
+from jaxtyping import Shaped
 from matplotlib.axes import Axes
 from matplotlib.patches import Polygon
 
+from tubekit import _accept
+from tubekit._accept import Array
 from tubekit.plots.style import OKABE_ITO
 
 SHEAR, DEPTH, STOREY = 0.45, 0.6, 2.5  # of a layer seen from above its front edge
 
 
-def draw_neighbourhood(ax: Axes, block: Integer[np.ndarray, "*s"]) -> None:
+def draw_neighbourhood(ax: Axes, block: Shaped[Array, "*s"]) -> None:
     """Draw the cells of a block, the object in blue, the middle in orange, the rest empty.
 
     A plane is seen from above. The layers of a solid block stand above each other like the floors
@@ -21,7 +23,13 @@ def draw_neighbourhood(ax: Axes, block: Integer[np.ndarray, "*s"]) -> None:
         block: 3x3 or 3x3x3, not 0 where a cell belongs to the object.
     Raises:
         ValueError: another shape.
+    Example:
+        >>> figure, (ax,) = panels(1, 1)
+        >>> draw_neighbourhood(ax, np.eye(3, dtype=int))
+        >>> len(ax.patches)
+        9
     """
+    block = _accept.array("block", block)
     if block.shape not in ((3, 3), (3, 3, 3)):
         raise ValueError(f"block must be 3x3 or 3x3x3, got shape {block.shape}; cut it out")
     solid = block.ndim == 3

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.patheffects import withStroke
 
-from tubekit import _check
+from tubekit import _accept, _check
+from tubekit._accept import Array, Whole
 from tubekit.plots.style import OKABE_ITO, book_style, class_colours, display_range, panels
 
 # Found, invented, missed: word, colour, and a hatch for enlarged panels, where it can be seen.
@@ -27,10 +28,10 @@ Window = tuple[slice, slice]
 
 
 def show_images(
-    images: Sequence[Shaped[np.ndarray, "..."]],
+    images: Sequence[Shaped[Array, "..."]],
     titles: Sequence[str] | None = None,
     *,
-    columns: int = 2,
+    columns: Whole = 2,
 ) -> Figure:
     """Images side by side.
 
@@ -40,13 +41,18 @@ def show_images(
         columns: most images in a row.
     Raises:
         ValueError: no image, another number of titles, or a volume.
+    Example:
+        >>> figure = show_images([np.eye(8), np.ones((3, 8, 8))], ["grey", "colour"])
+        >>> [ax.get_title() for ax in figure.axes]
+        ['grey', 'colour']
     """
     if not images or (titles is not None and len(titles) != len(images)):
         raise ValueError(
             f"expected one title per image, got {len(images)} images and "
             f"{len(titles or ())} titles; give at least one image and as many titles"
         )
-    columns = min(columns, len(images))
+    columns = min(_accept.whole("columns", columns), len(images))
+    images = [_accept.array("image", image) for image in images]
     with book_style():
         figure, axes = panels(-(-len(images) // columns), columns, aspect=_aspect(images[0]))
         for ax, image in zip(axes, images, strict=False):
@@ -57,11 +63,11 @@ def show_images(
 
 
 def overlay(
-    image: Shaped[np.ndarray, "..."],
-    pairs: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    image: Shaped[Array, "..."],
+    pairs: Mapping[str, tuple[Array, Array]],
     *,
     zoom: Window | None = None,
-    columns: int = 2,
+    columns: Whole = 2,
 ) -> Figure:
     """What predictions find, invent and miss, over the image in dark greys.
 
@@ -73,15 +79,21 @@ def overlay(
     Raises:
         ValueError: masks that are not binary or not on the image's grid, or a window that
             leaves it.
+    Example:
+        >>> mask = np.eye(8, dtype=bool)
+        >>> figure = overlay(np.ones((8, 8)), {"ours": (mask, mask[::-1])})
+        >>> figure.axes[0].get_title()
+        'ours'
     """
+    image = _accept.array("image", image)
     grid = image.shape[-2:]
     if zoom is not None:
         _check_window(zoom, grid)
     masks = {}
     for title, (target, prediction) in pairs.items():
         _check.same_shape(image=np.empty(grid), target=target, prediction=prediction)
-        masks[title] = _check.binary("target", target), _check.binary("prediction", prediction)
-    columns = max(min(columns, len(masks)), 1)
+        masks[title] = _mask("target", target), _mask("prediction", prediction)
+    columns = max(min(_accept.whole("columns", columns), len(masks)), 1)
     rows = -(-len(masks) // columns)
     with book_style():
         aspect = max(_aspect(image), 0 if zoom is None else _aspect(image[..., *zoom]))
@@ -110,14 +122,20 @@ def overlay(
     return figure
 
 
-def class_map(label: Integer[np.ndarray, "y x"], names: Sequence[str]) -> Figure:
+def class_map(label: Shaped[Array, "y x"], names: Sequence[str]) -> Figure:
     """A label map with one colour per class and a legend of the classes that occur.
 
     Args:
         label: classes 0 (background) to ``len(names)``; project a volume first, e.g. ``.max(0)``.
         names: names of the classes from 1.
+    Example:
+        >>> figure = class_map(np.eye(8, dtype=int), ["vessel"])
+        >>> figure.legends[0].get_texts()[0].get_text()
+        '1 vessel'
     """
+    label = _accept.array("label", label)
     _check.integer_classes("label", label, len(names) + 1)
+    label = label.astype(int)
     colours = class_colours(len(names))
     with book_style():
         figure, (ax,) = panels(1, 1, height=4.0)
@@ -133,16 +151,31 @@ def class_map(label: Integer[np.ndarray, "y x"], names: Sequence[str]) -> Figure
 
 
 def skeleton_overlay(
-    mask: Bool[np.ndarray, "y x"],
-    skeletons: Mapping[str, Bool[np.ndarray, "y x"]],
+    mask: Shaped[Array, "y x"],
+    skeletons: Mapping[str, Shaped[Array, "y x"]],
     *,
-    columns: int = 2,
+    columns: Whole = 2,
 ) -> Figure:
-    """Skeletons in colour over the grey mask they were taken from, one panel each."""
-    columns = max(min(columns, len(skeletons)), 1)
+    """Skeletons in colour over the grey mask they were taken from, one panel each.
+
+    Args:
+        mask: (y x), binary.
+        skeletons: title to binary skeleton, each on the mask's grid.
+        columns: most panels in a row.
+    Raises:
+        ValueError: masks that are not binary or not on one grid.
+    Example:
+        >>> mask = np.ones((5, 9), bool)
+        >>> figure = skeleton_overlay(mask, {"middle": np.eye(5, 9, dtype=bool)})
+        >>> figure.axes[0].get_title()
+        'middle'
+    """
+    mask = _mask("mask", mask)
+    columns = max(min(_accept.whole("columns", columns), len(skeletons)), 1)
     with book_style():
         figure, axes = panels(-(-len(skeletons) // columns), columns, aspect=_aspect(mask))
         for ax, (title, skeleton) in zip(axes, skeletons.items(), strict=False):
+            skeleton = _mask("skeleton", skeleton)
             _check.same_shape(mask=mask, skeleton=skeleton)
             ax.imshow(mask, cmap="Greys", vmin=0, vmax=3, interpolation="nearest")
             _paint(ax, skeleton.astype(int), [to_rgb(OKABE_ITO["vermilion"])])
@@ -150,10 +183,26 @@ def skeleton_overlay(
     return figure
 
 
-def outline(ax: Axes, mask: Bool[np.ndarray, "y x"]) -> None:
-    """Draw the border of a mask in yellow on black, which is seen on every picture."""
-    lines = ax.contour(mask, [0.5], colors=OUTCOMES[1][1], linewidths=0.9)
+def outline(ax: Axes, mask: Shaped[Array, "y x"]) -> None:
+    """Draw the border of a mask in yellow on black, which is seen on every picture.
+
+    Args:
+        ax: where to draw.
+        mask: (y x), binary.
+    Raises:
+        ValueError: a mask that is not binary.
+    Example:
+        >>> figure, (ax,) = panels(1, 1)
+        >>> outline(ax, np.eye(8, dtype=bool))
+        >>> len(ax.collections)
+        1
+    """
+    lines = ax.contour(_mask("mask", mask), [0.5], colors=OUTCOMES[1][1], linewidths=0.9)
     lines.set_path_effects([withStroke(linewidth=2.0, foreground="black")])
+
+
+def _mask(name: str, mask: Array) -> Bool[np.ndarray, "..."]:
+    return _check.binary(name, _accept.array(name, mask))
 
 
 def outcome_map(

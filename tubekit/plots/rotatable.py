@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Shaped
 from matplotlib.colors import to_hex
 
+from tubekit._accept import Array, SpacingLike
 from tubekit._html import Html
 from tubekit.plots.figures import png_bytes
 from tubekit.plots.mesh3d import Layers, Surface, layer_meshes, tree_mesh
@@ -22,9 +23,9 @@ MAX_FACES = 40_000
 
 
 def rotatable(
-    label_or_layers: Shaped[np.ndarray, "z y x"] | Layers,
+    label_or_layers: Shaped[Array, "z y x"] | Layers,
     *,
-    spacing: Sequence[float] | None = None,
+    spacing: SpacingLike | None = None,
     div_id: str,
     alt: str,
     height: int = 420,
@@ -45,6 +46,11 @@ def rotatable(
         names: names of the classes of a label map.
     Raises:
         ValueError: an empty ``alt``, an unusable ``div_id``, or a label map without foreground.
+    Example:
+        >>> box = np.ones((3, 4, 5), bool)
+        >>> page = rotatable(box, div_id="box", alt="A box of 3 x 4 x 5 voxels.")
+        >>> 'id="box"' in page.text
+        True
     """
     if not re.fullmatch(r"[A-Za-z][\w-]*", div_id):
         raise ValueError(
@@ -89,8 +95,8 @@ def _asset(name: str) -> str:
 
 
 def _surfaces(
-    label_or_layers: np.ndarray | Layers,
-    spacing: Sequence[float] | None,
+    label_or_layers: Array | Layers,
+    spacing: SpacingLike | None,
     names: Sequence[str] | None,
 ) -> list[Surface]:
     step = 1

@@ -20,7 +20,14 @@ AMBIENT = 0.45
 
 
 def camera_axes(eye: Sequence[float] = EYE) -> Float[np.ndarray, "3 3"]:
-    """Rows: the directions right, up and towards the viewer, each as (z, y, x), with z upright."""
+    """Rows: the directions right, up and towards the viewer, each as (z, y, x), with z upright.
+
+    Args:
+        eye: where the camera stands, seen from the middle, as (x, y, z).
+    Example:
+        >>> camera_axes((0.0, -1.0, 0.0)).round().astype(int).tolist()  # from the front
+        [[0, 0, 1], [1, 0, 0], [0, -1, 0]]
+    """
     towards = np.asarray(eye, dtype=float) / np.linalg.norm(eye)
     right = np.cross([0.0, 0.0, 1.0], towards)
     right /= np.linalg.norm(right)
@@ -40,6 +47,10 @@ def still_figure(
         axes: directions right, up and towards the viewer as rows (z, y, x); ``None`` takes the
             view from which ``rotatable`` starts.
         size_inches: width and height.
+    Example:
+        >>> figure = still_figure(tree_mesh(np.ones((3, 4, 5), bool)), size_inches=(2.0, 1.5))
+        >>> len(figure.axes[0].collections)
+        1
     """
     axes = camera_axes() if axes is None else axes
     figure = Figure(figsize=size_inches, facecolor="white")

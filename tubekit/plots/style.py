@@ -12,6 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
+from tubekit import _accept
+from tubekit._accept import Whole
+
 OKABE_ITO = {
     "orange": "#E69F00",
     "sky blue": "#56B4E9",
@@ -79,13 +82,20 @@ BOOK_STYLE: dict[Any, Any] = {
 
 @contextmanager
 def book_style() -> Iterator[None]:
-    """Use the book's look inside a ``with`` block; global settings are untouched."""
+    """Use the book's look inside a ``with`` block; global settings are untouched.
+
+    Example:
+        >>> with book_style():
+        ...     figure, axes = panels(1, 2)
+        >>> len(axes)
+        2
+    """
     with mpl.rc_context(BOOK_STYLE):
         yield
 
 
 def panels(
-    rows: int, columns: int, *, height: float | None = None, aspect: float = 1.0
+    rows: Whole, columns: Whole, *, height: float | None = None, aspect: float = 1.0
 ) -> tuple[Figure, list[Axes]]:
     """A figure of the book's width with a grid of axes, row by row.
 
@@ -97,7 +107,12 @@ def panels(
         height: height of one row in inches, for curves; ``None`` makes panels for pictures, with
             room for a title and without ticks.
         aspect: height of a picture over its width.
+    Example:
+        >>> figure, axes = panels(2, 3)
+        >>> len(axes)
+        6
     """
+    rows, columns = _accept.whole("rows", rows), _accept.whole("columns", columns)
     row = WIDTH_INCHES / columns * aspect + _TITLE_INCHES if height is None else height
     figure = Figure(figsize=(WIDTH_INCHES, row * rows), layout="compressed")
     grid = list(figure.subplots(rows, columns, squeeze=False).ravel())
@@ -106,10 +121,17 @@ def panels(
     return figure, grid
 
 
-def class_colours(n: int) -> list[tuple[float, float, float]]:
-    """RGB colours in [0, 1] of classes 1 to n; beyond 13 the same ones come back darker."""
+def class_colours(n: Whole) -> list[tuple[float, float, float]]:
+    """RGB colours in [0, 1] of classes 1 to n; beyond 13 the same ones come back darker.
+
+    Args:
+        n: number of classes, from 0.
+    Example:
+        >>> [round(part, 2) for part in class_colours(1)[0]]
+        [0.9, 0.62, 0.0]
+    """
     colours = []
-    for i in range(n):
+    for i in range(_accept.whole("n", n, at_least=0)):
         hue, light, saturation = colorsys.rgb_to_hls(*to_rgb(CLASS_COLOURS[i % 13]))
         colours.append(colorsys.hls_to_rgb(hue, light * 0.6 ** (i // 13), saturation))
     return colours

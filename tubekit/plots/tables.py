@@ -36,6 +36,11 @@ def table_html(
         note: a sentence below the table.
     Raises:
         ValueError: an empty caption, or a ``verdict`` column that is not there.
+    Example:
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"Dice": [0.91234]}, index=["ours"])
+        >>> "0.912" in table_html(frame, caption="Overlap.").text
+        True
     """
     if not caption.strip():
         raise ValueError("caption must say what the table shows, got an empty text; add one")
