@@ -5,11 +5,11 @@ import math
 
 import edt
 import numpy as np
-import torch
 from jaxtyping import Bool, Float32, Float64, Integer, Shaped
 from scipy.spatial import cKDTree
 
 from tubekit import _check
+from tubekit._machine import threads
 from tubekit.geometry._input import binary_image
 from tubekit.geometry.kernels.compiled import in_slabs
 from tubekit.geometry.kernels.nearest import across_planes, across_rows, along_rows, search
@@ -76,7 +76,7 @@ def signed_distance(
     step = np.float32(1.0 if as_released else min(steps))
     # Both sides in one pass: with two labels each voxel finds the nearest of the other label.
     sides = np.ascontiguousarray(mask).view(np.uint8) + np.uint8(1)
-    distance = edt.edt(sides, anisotropy=steps, parallel=torch.get_num_threads())
+    distance = edt.edt(sides, anisotropy=steps, parallel=threads())
     return np.where(mask, step - distance, distance)
 
 
@@ -145,7 +145,7 @@ def _from_tree(
     places: Integer[np.ndarray, "n d"], others: Bool[np.ndarray, "..."], size: np.ndarray
 ) -> Float64[np.ndarray, " n"]:
     known = _places(others)
-    _, nearest = cKDTree(known * size).query(places * size, workers=torch.get_num_threads())
+    _, nearest = cKDTree(known * size).query(places * size, workers=threads())
     return _lengths(places - known[nearest], size)
 
 

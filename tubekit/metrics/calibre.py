@@ -26,12 +26,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float32, Float64, Int64
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from tubekit import _check
+from tubekit._machine import threads
 from tubekit.geometry import components, skeletonize, surface
 from tubekit.geometry.branch_parsing import skeleton_pieces
 from tubekit.geometry.distance import nearest_distances
@@ -218,7 +218,7 @@ def _nearest(
     aside = _ASIDE * min(spacing) * np.sqrt(rank / len(widths))
     tree = cKDTree(np.column_stack([found.voxels * spacing, aside]))
     asked = np.column_stack([places * spacing, np.zeros(len(places))])
-    return found.diameter_mm[tree.query(asked, workers=torch.get_num_threads())[1]]
+    return found.diameter_mm[tree.query(asked, workers=threads())[1]]
 
 
 def _indices(mask: Bool[np.ndarray, "*s"]) -> Int64[np.ndarray, "k d"]:

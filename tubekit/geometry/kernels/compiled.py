@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import numba
-import torch
 
 from tubekit._folders import cache_root, checkout
+from tubekit._machine import threads
 
 
 def compiled(function: Callable[..., Any]) -> Any:
@@ -53,7 +53,7 @@ def in_slabs(kernel: Callable[..., None], length: int, *arguments: Any) -> None:
     The kernel may read everywhere and writes only between ``start`` and ``stop``, so the result
     does not depend on the number of threads (as many as torch may use).
     """
-    workers = max(min(torch.get_num_threads(), length), 1)
+    workers = max(min(threads(), length), 1)
     edges = [length * i // workers for i in range(workers + 1)]
     # The caller takes the first slab: nothing is started for it, and its core does not wait.
     if workers == 1:
