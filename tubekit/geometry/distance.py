@@ -10,6 +10,7 @@ from scipy.spatial import cKDTree
 
 from tubekit import _check
 from tubekit._machine import threads
+from tubekit._accept import Array
 from tubekit.geometry._input import binary_image
 from tubekit.geometry.kernels.compiled import in_slabs
 from tubekit.geometry.kernels.nearest import across_planes, across_rows, along_rows, search
@@ -80,12 +81,13 @@ def signed_distance(
     return np.where(mask, step - distance, distance)
 
 
-def surface(mask: Shaped[np.ndarray, "*s"]) -> Bool[np.ndarray, "*s"]:
+def surface(mask: Shaped[Array, "*s"]) -> Bool[np.ndarray, "*s"]:
     """Mask voxels with a face neighbour outside the mask.
 
     Args:
         mask: binary, 2-D or 3-D. Beyond the image lies background, so mask voxels on the border
-            of the image belong to the surface.
+            of the image belong to the surface. An axis of one voxel is no axis: the surface of
+            a volume of one slice is the contour of the image.
     Returns:
         The mask without its erosion by the face cross.
     Raises:
@@ -93,7 +95,8 @@ def surface(mask: Shaped[np.ndarray, "*s"]) -> Bool[np.ndarray, "*s"]:
     """
     mask = binary_image(mask)
     inner = mask.copy()
-    for axis in range(mask.ndim):
+    # A single voxel is all surface; else only axes along which there is an inside count.
+    for axis in [a for a, size in enumerate(mask.shape) if size > 1] or [0]:
         eroded, source = np.moveaxis(inner, axis, 0), np.moveaxis(mask, axis, 0)
         eroded[1:] &= source[:-1]
         eroded[:-1] &= source[1:]
