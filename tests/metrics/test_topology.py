@@ -106,6 +106,6 @@ def test_bad_tiles_are_named():
     for tile in ((3,), (3, 3, 3), (3, 0), (3, -1)):
         with pytest.raises(
             ValueError,
-            match="tile (needs one integer, or one per axis|must be an integer of at least 1)",
+            match=r"tile (needs one integer, or one per axis|must be an integer of at least 1)",
         ):
             metrics.betti_errors(mask, mask, tile=tile)
