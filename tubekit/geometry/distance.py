@@ -9,8 +9,8 @@ from jaxtyping import Bool, Float32, Float64, Integer, Shaped
 from scipy.spatial import cKDTree
 
 from tubekit import _check
-from tubekit._machine import threads
 from tubekit._accept import Array
+from tubekit._machine import threads
 from tubekit.geometry._input import binary_image
 from tubekit.geometry.kernels.compiled import in_slabs
 from tubekit.geometry.kernels.nearest import across_planes, across_rows, along_rows, search
