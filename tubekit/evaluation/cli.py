@@ -73,7 +73,7 @@ def evaluate_command(
     called = class_names(names) if names else {}
     if ignore is None:  # as nnU-Net marks it
         ignore = next((k for k, name in called.items() if name == "ignore"), None)
-    called.pop(ignore, None)
+    called = {k: name for k, name in called.items() if k != ignore}
     options = Options(
         classes=classes or max(called, default=1) or 1,
         labels=_numbers("labels", label_list, int) if label_list else None,

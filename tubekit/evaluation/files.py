@@ -90,7 +90,7 @@ class Options:
     def foreground(self, classes: Integer[np.ndarray, "*s"]) -> Bool[np.ndarray, "*s"]:
         """Where a class map holds any of the classes asked for."""
         if self.labels is not None:
-            return np.isin(classes, self.labels)
+            return np.isin(classes, [int(k) for k in self.labels])
         return (classes > 0) & (classes != (0 if self.ignore is None else self.ignore))
 
     @property
@@ -165,7 +165,7 @@ def _classes(
     only = options.labels is None and options.classes == 1
     if fits and only and high == 255 and np.isin(known, (0, 255)).all():
         array, high = np.where(array == 255, array.dtype.type(1), array), 1
-    limit = high if options.labels is not None else options.classes
+    limit = high if options.labels is not None else int(options.classes)
     if not fits or low < 0 or high > limit:
         mark = f"--ignore {high if high == 255 else low:g} where that marks unlabelled voxels, "
         raise ReadError(

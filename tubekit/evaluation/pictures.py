@@ -83,10 +83,10 @@ def case_picture(pairs: Sequence[Pair], options: Options) -> tuple[str, str]:
     Raises:
         ReadError, ValueError: as ``read_pair``, when a file has changed since it was measured.
     """
-    found = [read_pair(pair, options) for pair in pairs]
-    spacing = found[0].spacing
-    pred = functools.reduce(np.logical_or, (options.foreground(maps.pred) for maps in found))
-    label = functools.reduce(np.logical_or, (options.foreground(maps.label) for maps in found))
+    read = [read_pair(pair, options) for pair in pairs]
+    spacing = read[0].spacing
+    pred = functools.reduce(np.logical_or, (options.foreground(maps.pred) for maps in read))
+    label = functools.reduce(np.logical_or, (options.foreground(maps.label) for maps in read))
     if pred.ndim == 3:
         pred, label = np.any(pred, axis=0), np.any(label, axis=0)
         spacing = spacing[1:]
