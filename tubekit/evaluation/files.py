@@ -9,11 +9,12 @@ import numpy as np
 from jaxtyping import Bool, Integer, Shaped
 
 from tubekit import _accept, _check
-from tubekit._accept import SpacingLike, Whole
+from tubekit._accept import Array, SpacingLike, Whole
 from tubekit.data.decode import ReadError, Stored
 from tubekit.data.encode import same_place
 from tubekit.data.folders import read_map
 from tubekit.evaluation.pairs import LAYOUTS, PER_CLASS, Pair
+from tubekit.metrics.cases import Classes
 from tubekit.metrics.pair import check_empty
 from tubekit.metrics.surface import check_tolerance
 from tubekit.types import Affine, Spacing
@@ -49,7 +50,7 @@ class Options:
     tolerances_mm: SpacingLike = (1.0,)
     hd95: Sequence[str] = ("max",)
     nsd: Sequence[str] = ("count",)
-    labels: Sequence[Whole] | None = None
+    labels: Sequence[Whole] | Array | None = None
     names: Mapping[int, str] = dataclasses.field(default_factory=dict)
     ignore: Whole | None = None
     empty: str = "nan"
@@ -83,7 +84,7 @@ class Options:
             object.__setattr__(self, name, value)
 
     @property
-    def asked(self) -> Whole | Sequence[Whole]:
+    def asked(self) -> Classes:
         """The classes as ``case_report`` takes them."""
         return self.classes if self.labels is None else self.labels
 
