@@ -13,7 +13,8 @@ from tests.evaluation.scenes import SPACING, command, run, table, tube, write_ca
 from tubekit.data.encode import nifti, png, write_label
 from tubekit.data.storage import write_atomic
 from tubekit.evaluation import work
-from tubekit.evaluation.files import Failure, Options, Pair, find_pairs
+from tubekit.evaluation.files import Options
+from tubekit.evaluation.pairs import Failure, Pair, find_pairs
 from tubekit.types import Placed
 
 
@@ -98,7 +99,7 @@ def test_bad_options(folders: Path):
     assert "positive value per axis" in str(command(folders, "--spacing", "1,0,1").exception)
     assert command(folders, "--classes", "0").exit_code == 2
     assert not (folders / "out").exists()
-    with pytest.raises(ValueError, match="jobs must be at least 1"):
+    with pytest.raises(ValueError, match="jobs must be an integer of at least 1"):
         run(folders, jobs=0)
 
 
