@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float32, Float64, Integer
 from torch import Tensor
 
 from tubekit import _check
+from tubekit._accept import array, whole
 
 Spacing = tuple[float, ...]
 """Voxel size in millimetres (2-D photographs: 1.0) in ARRAY order, (z, y, x), never (x, y, z)."""
@@ -23,6 +24,7 @@ and top of the patient (RAS+)."""
 
 # A specification read from a file may name only these packages.
 TRUSTED_PACKAGES = ("tubekit", "torch")
+_IGNORED = 255
 
 
 class Placed(tuple[float, ...]):
@@ -50,17 +52,26 @@ class Case:
 
     Attributes:
         id: unique within its data set, e.g. ``"Image_01L"``.
-        image: float32, channels first, intensities as in the file.
-        label: integer classes, 0 = background; ``None`` where no label is published.
+        image: float32, channels first, intensities as in the file; other numbers become float32.
+        label: integer classes, 0 = background; ``None`` where no label is published. 255 where
+            ``valid`` is False is what label tools write for "ignore"; it becomes 0.
         spacing: millimetres per voxel in array order, one per spatial axis.
         valid: True inside the field of view; ``None`` means everywhere.
         derived: how many of the last image channels are computed maps in [0, 1], such as
             vesselness; they are neither normalised nor changed in brightness.
         affine: where the grid lies, as ``Affine`` says; ``None`` where nothing is known, as for
             photographs. A ``Placed`` spacing brings its own.
+    Arrays may be tensors, memory maps and so on, as ``tubekit._accept.array`` takes them.
+
     Raises:
         ValueError: image, label, valid, spacing and affine do not describe one grid, or more
-            derived channels than channels.
+            derived channels than channels; a label of fractions, a ``valid`` that is not binary.
+
+    Example:
+        >>> import numpy as np
+        >>> case = Case("a", np.zeros((1, 4, 6)), np.eye(4, 6, dtype=np.uint8), (0.5, 0.5))
+        >>> case.image.dtype.name, int(case.label.sum())
+        ('float32', 4)
     """
 
     id: str
@@ -76,25 +87,51 @@ class Case:
             # From here on the two go separate ways: what moves the grid must say so of both.
             if self.affine is None:
                 object.__setattr__(self, "affine", self.spacing.affine)
-            object.__setattr__(self, "spacing", tuple(self.spacing))
+        with _check.about(f"case {self.id}"):
+            self._become_plain()
         grid = self.image.shape[1:]
         for name in ("label", "valid"):
-            array = getattr(self, name)
-            if array is not None and array.shape != grid:
+            given = getattr(self, name)
+            if given is not None and given.shape != grid:
                 raise ValueError(
                     f"case {self.id}: {name} must lie on the image's grid: expected shape {grid}, "
-                    f"got {array.shape}; check that image and {name} belong together"
+                    f"got {given.shape}; check that image and {name} belong together"
                 )
         with _check.about(f"case {self.id}"):
-            _check.millimetres(self.spacing, len(grid))
+            object.__setattr__(self, "spacing", _check.millimetres(self.spacing, len(grid)))
             if self.affine is not None:
                 _check.affine(self.affine, len(grid))
+        self._ignore_what_nobody_decided()
         channels = self.image.shape[0]
-        if not (isinstance(self.derived, int) and 0 <= self.derived <= channels):
+        if not 0 <= self.derived <= channels:
             raise ValueError(
                 f"case {self.id}: derived must lie in 0..{channels} (the number of channels), got "
                 f"{self.derived}; count the computed maps at the end of the image"
             )
+
+
+    def _become_plain(self) -> None:
+        plain: dict[str, Any] = {
+            "image": array("image", self.image).astype(np.float32, copy=False),
+            "derived": whole("derived", self.derived, at_least=0),
+        }
+        if self.label is not None:
+            label = array("label", self.label)
+            plain["label"] = label.view(np.uint8) if label.dtype == bool else label
+            if plain["label"].dtype.kind not in "iu":
+                _check.integer_classes("label", label)
+        if self.valid is not None:
+            plain["valid"] = _check.binary("valid", array("valid", self.valid))
+        for name, value in plain.items():
+            object.__setattr__(self, name, value)
+
+    def _ignore_what_nobody_decided(self) -> None:
+        """No class is 255 where ``valid`` is False."""
+        if self.label is not None and self.valid is not None:
+            ignored = (self.label == _IGNORED) & ~self.valid
+            if ignored.any():
+                kept = np.where(ignored, self.label.dtype.type(0), self.label)
+                object.__setattr__(self, "label", kept)
 
 
 class SegOutput(NamedTuple):
