@@ -6,8 +6,9 @@ mirrored views or of another byte order, and labels any integer type. What comes
 
 import operator
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, SupportsIndex
+from typing import Any, SupportsFloat, SupportsIndex
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ import torch
 Whole = SupportsIndex
 PathLike = str | os.PathLike[str]
 Array = np.ndarray | torch.Tensor
+SpacingLike = Sequence[SupportsFloat] | Array
 
 
 def whole(name: str, value: Any, at_least: int = 1) -> int:

@@ -261,6 +261,9 @@ def test_pooled_labels_take_half_the_area_as_foreground():
     line = np.zeros((8, 8), np.uint8)
     line[:, 3] = 1
     assert pool_label(line, (2, 2)).tolist() == [[0, 1, 0, 0]] * 4
+    far = np.full((2, 4), 60_000, np.uint16)  # classes are few, whatever their numbers
+    far[:, 1] = 7
+    assert pool_label(far, (2, 2)).tolist() == [[7, 60_000]]
 
 
 def test_octa_labels_are_pooled_to_the_image(mirror, monkeypatch, tmp_path):

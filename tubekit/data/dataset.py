@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tubekit._machine import side_by_side
 from tubekit.data.fetch import DataUnavailable, resolve
 from tubekit.data.manifest import Manifest, load_manifest
 from tubekit.data.places import open_manifest
@@ -55,7 +56,7 @@ def load_cases(
     manifest = open_manifest(name)
     check_patient_wise(manifest)
     files = _found(manifest, split, limit, offline)
-    cases = [read_case(manifest, case_id, of_case) for case_id, of_case in files.items()]
+    cases = side_by_side(lambda one: read_case(manifest, *one), files.items())
     if window:
         cases = [clip_window(case, *_window(manifest)) for case in cases]
     factors = _factors(scale, manifest.dimensions)

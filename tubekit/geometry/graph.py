@@ -15,6 +15,7 @@ from jaxtyping import Float, Int32, Int64, Shaped
 from scipy.sparse import csgraph
 
 from tubekit import _check
+from tubekit._accept import Array, SpacingLike
 from tubekit.geometry import skeleton_paths as paths
 from tubekit.geometry._input import binary_image
 from tubekit.geometry.topology import euler_number
@@ -88,7 +89,7 @@ class SkeletonGraph:
 
 
 def skeleton_graph(
-    skeleton: Shaped[np.ndarray, "*s"], spacing: Spacing | None = None
+    skeleton: Shaped[Array, "*s"], spacing: SpacingLike | None = None
 ) -> SkeletonGraph:
     """Nodes and branches of a thin skeleton.
 
@@ -102,7 +103,7 @@ def skeleton_graph(
         ValueError: ``skeleton`` not binary or not 2-D or 3-D, or a bad spacing.
     """
     skeleton = binary_image(skeleton)
-    spacing = _check.spacing(spacing, skeleton.ndim)
+    steps = _check.spacing(spacing, skeleton.ndim)
     voxels = np.argwhere(skeleton)
     touch = paths.neighbours(voxels)
     degree = np.diff(touch.indptr)
@@ -117,7 +118,7 @@ def skeleton_graph(
     node[ends] = np.arange(len(ends)) + np.count_nonzero(exits != 2)
     walks = paths.walks(touch, crowded, node, links, paths.bends(links, cluster, exits))
     branches = tuple(
-        SkeletonBranch(voxels[path], _length(voxels[path] * spacing, pair is None), pair)
+        SkeletonBranch(voxels[path], _length(voxels[path] * steps, pair is None), pair)
         for path, pair in walks
     )
     nodes, degrees = _nodes(voxels, node, branches)
@@ -128,7 +129,7 @@ def skeleton_graph(
         pieces=int(csgraph.connected_components(touch, directed=False)[0]),
         hidden_loops=clusters - _euler_number(voxels[crowded]),
         shape=skeleton.shape,
-        spacing=spacing,
+        spacing=steps,
     )
 
 
