@@ -84,7 +84,7 @@ def values(
     for name, value in maps.items():
         if name in UNIT_MAPS:
             limits[name] = (value, 0, 1)
-        elif name in FROM_NETWORK:
+        elif value.is_floating_point() and name in FROM_NETWORK:
             continue
         elif value.is_floating_point():
             largest = torch.finfo(value.dtype).max

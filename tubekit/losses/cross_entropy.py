@@ -20,7 +20,7 @@ def cross_entropy(
     *,
     weight: Sequence[float] | None = None,
     multi_label: bool = False,
-) -> Float[Tensor, "b *s"]:
+) -> Float[Tensor, "b *n"]:
     """Negative log-probability of the true class in every voxel.
 
     Args:
@@ -125,7 +125,7 @@ class CrossEntropyLoss(SegmentationLoss):
 
     def voxels(
         self, logits: Float[Tensor, "b c *s"], target: Num[Tensor, "b #c *s"]
-    ) -> Float[Tensor, "b *s"]:
+    ) -> Float[Tensor, "b *n"]:
         """Weighted values of all voxels."""
         return cross_entropy(logits, target, weight=self.weight, multi_label=self.multi_label)
 
@@ -172,7 +172,7 @@ class FocalLoss(CrossEntropyLoss):
 
     def voxels(
         self, logits: Float[Tensor, "b c *s"], target: Num[Tensor, "b #c *s"]
-    ) -> Float[Tensor, "b *s"]:
+    ) -> Float[Tensor, "b *n"]:
         values = super().voxels(logits, target)
         plain = values
         if self.weight is not None:
