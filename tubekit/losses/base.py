@@ -208,9 +208,9 @@ class SegmentationLoss(nn.Module):
 
     def reduce(
         self,
-        scores: Float[Tensor, "n k"],
+        scores: Float[Tensor, "n *k"],
         cost: Callable[[Tensor], Tensor],
-        counted: Bool[Tensor, "n k"] | None = None,
+        counted: Bool[Tensor, "n *k"] | None = None,
     ) -> Float[Tensor, "..."]:
         """Reduce scores of samples and classes.
 

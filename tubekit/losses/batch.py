@@ -16,7 +16,7 @@ class Batch(NamedTuple):
 
     Attributes:
         logits: (b c *s), float32 or float64.
-        target: (b 1 *s) int64 classes, or floating shares: (b c *s), or (b 1 *s) of one channel.
+        target: (b 1 *s) int64 classes, or (b c *s) floating shares, always so for one channel.
         valid: (b 1 *s) bool, or ``None`` for all voxels.
         maps: the target maps by name; ``spacing``, where given, as one tuple per sample.
     """
@@ -77,15 +77,13 @@ def accepted(
     if known is not None:
         labels = labels.where(known, 0)
         tensors = {n: v if v.is_floating_point() else v.where(known, 0) for n, v in tensors.items()}
-    if validate and not recorded():
-        checks.values(labels, tensors, scores.shape[1], multi_label)
     # Sums over a million voxels need more than the three digits of bfloat16.
     wide = scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
-    labels = (
-        labels.to(wide.dtype)
-        if checks.is_shares(labels, wide.shape[1], multi_label)
-        else labels.long()
-    )
+    if shares := multi_label or labels.shape[1] > 1 or wide.shape[1] == 1:
+        labels = labels.to(wide.dtype)  # of one channel the classes 0 and 1 are its shares
+    if validate and not recorded():
+        checks.values(labels, tensors, wide.shape[1], shares=shares, exclusive=not multi_label)
+    labels = labels if shares else labels.long()
     if spacing is not None:
         tensors["spacing"] = per_sample(spacing, len(wide), wide.ndim - 2)
     return Batch(wide, labels, known, tensors)

@@ -225,7 +225,9 @@ class HausdorffDTLoss(SegmentationLoss):
     ) -> Float[Tensor, "..."]:
         probs = self.probs(logits)
         masks, spacing = self.masks(target, probs), maps.get("spacing", self.spacing)
-        errors = _weighted_errors(probs, masks, self.alpha, self.sides, spacing, valid)
         if self.reduction == "mean" and self.weight is None:
-            return mean_of_valid(errors, valid)
+            return hausdorff_dt(
+                probs, masks, alpha=self.alpha, sides=self.sides, spacing=spacing, valid=valid
+            )
+        errors = _weighted_errors(probs, masks, self.alpha, self.sides, spacing, valid)
         return self.reduce(means(errors, valid), pos)

@@ -89,10 +89,10 @@ def reconnection_loss(
                 "or softmax of logits first"
             )
     limits = max_distance, min_voxels, to, chains
-    return _of_skeleton(probs, iterations, threshold, limits, on, mean_over, valid)
+    return reconnected_entropy(probs, iterations, threshold, limits, on, mean_over, valid)
 
 
-def _of_skeleton(
+def reconnected_entropy(
     probs: Float[Tensor, "b k *s"],
     iterations: Whole,
     threshold: float,
@@ -194,7 +194,7 @@ class ReconnectionLoss(SegmentationLoss):
         self, probs: Float[Tensor, "b k *s"], valid: Bool[Tensor, "b 1 *s"] | None
     ) -> Float[Tensor, ""]:
         """The loss where probabilities are known already."""
-        return _of_skeleton(
+        return reconnected_entropy(
             probs if valid is None else probs * valid,
             self.iterations,
             self.threshold,
