@@ -83,10 +83,9 @@ class Case:
     affine: Affine | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.spacing, Placed):
-            # From here on the two go separate ways: what moves the grid must say so of both.
-            if self.affine is None:
-                object.__setattr__(self, "affine", self.spacing.affine)
+        # From here on the two go separate ways: what moves the grid must say so of both.
+        if isinstance(self.spacing, Placed) and self.affine is None:
+            object.__setattr__(self, "affine", self.spacing.affine)
         with _check.about(f"case {self.id}"):
             self._become_plain()
         grid = self.image.shape[1:]
@@ -108,7 +107,6 @@ class Case:
                 f"case {self.id}: derived must lie in 0..{channels} (the number of channels), got "
                 f"{self.derived}; count the computed maps at the end of the image"
             )
-
 
     def _become_plain(self) -> None:
         plain: dict[str, Any] = {

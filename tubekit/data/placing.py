@@ -76,7 +76,7 @@ def _turned(stored: Stored, own: Affine, other: Affine) -> Stored:
     if sorted(source) != list(range(ndim)) or np.abs(steps).sum() != ndim:
         return stored
     array, move = stored.array, np.eye(ndim + 1)[[*source, ndim]].T
-    backwards = [axis for axis in range(ndim) if steps[axis, source[axis]] < 0]
+    backwards = tuple(axis for axis in range(ndim) if steps[axis, source[axis]] < 0)
     for axis in backwards:
         move[source[axis], axis] = -1
         move[source[axis], ndim] = array.shape[source[axis]] - 1
