@@ -155,8 +155,7 @@ def test_colours_of_16_bits_are_not_cut_to_8(rng, monkeypatch):
         raise ValueError("<COMPRESSION.LZW: 5> requires the 'imagecodecs' package")
 
     monkeypatch.setattr("tifffile.TiffPageSeries.asarray", packed)
-    expected = r"x\.tif: expected packed colours of 8 bits, got NONE with 16"
-    with pytest.raises(ReadError, match=expected):
+    with pytest.raises(ReadError, match=r"x\.tif: expected packed colours .* NONE with 16"):
         decode(buffer.getvalue(), "x.tif")
 
 

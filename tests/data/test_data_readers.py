@@ -7,6 +7,7 @@ import imageio.v3 as iio
 import nibabel
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from tubekit.data import (
@@ -207,7 +208,7 @@ def test_label_with_another_spacing(toy, tmp_path):
     bad = nifti(tmp_path / "l.nii.gz", volume, spacing=(0.5, 0.6, 2.5))
     with pytest.raises(ReadError, match=r"l\.nii\.gz: expected a grid that lies where its image"):
         read_case(manifest, "a", {"image": image, "label": bad})
-    iio.imwrite(tmp_path / "i.tif", volume, plugin="tifffile", photometric="minisblack")
+    tifffile.imwrite(tmp_path / "i.tif", volume, photometric="minisblack")
     with pytest.raises(ReadError, match=r"i\.tif: expected the spacing in the file's header"):
         read_case(manifest, "a", {"image": tmp_path / "i.tif", "label": good})
 

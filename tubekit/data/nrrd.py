@@ -80,10 +80,10 @@ def _place(header: dict[str, Any], space: list[int]) -> Spacing:
     matrix[:ndim, :ndim] = np.array([directions[i] for i in space], float).T[:ndim] * unit
     origin = header.get("space origin", np.zeros(ndim))
     matrix[:ndim, ndim] = np.asarray(origin, float)[:ndim] * unit
-    spacing = np.linalg.norm(matrix[:ndim, :ndim], axis=0)
-    spacing = _check.millimetres([float(f"{v:.6g}") for v in spacing[::-1]], ndim)
+    sides = np.linalg.norm(matrix[:ndim, :ndim], axis=0)[::-1]
+    placed = _check.millimetres([float(f"{v:.6g}") for v in sides], ndim)
     signs = _SPACES.get(str(header.get("space", "")).lower())
     if signs is None:
-        return Placed.of(spacing, None)
+        return Placed.of(placed, None)
     matrix[:ndim] *= np.array(signs[:ndim], float)[:, None]
-    return Placed.of(spacing, from_lps(matrix))
+    return Placed.of(placed, from_lps(matrix))

@@ -31,7 +31,7 @@ def coarser(affine: Affine | None, factors: Sequence[float]) -> Affine | None:
     return moved(affine, [(f - 1) / 2 for f in factors], factors)
 
 
-def same_place(first: Affine, second: Affine) -> bool:
+def same_place(first: np.ndarray, second: np.ndarray) -> bool:
     """Two affines agree to a thousandth of a voxel side; headers store float32."""
     return first.shape == second.shape and np.allclose(
         first, second, rtol=1e-4, atol=1e-3 * np.abs(second[:-1, :-1]).max()
@@ -66,7 +66,7 @@ def onto(stored: Stored, affine: Affine | None, name: object) -> Stored:
     return made
 
 
-def _turned(stored: Stored, own: Affine, other: Affine) -> Stored:
+def _turned(stored: Stored, own: np.ndarray, other: np.ndarray) -> Stored:
     """Axes in the order and direction of another grid's, as far as these are the same axes."""
     ndim = len(own) - 1
     if len(other) != len(own):
@@ -76,7 +76,7 @@ def _turned(stored: Stored, own: Affine, other: Affine) -> Stored:
     if sorted(source) != list(range(ndim)) or np.abs(steps).sum() != ndim:
         return stored
     array, move = stored.array, np.eye(ndim + 1)[[*source, ndim]].T
-    backwards = [axis for axis in range(ndim) if steps[axis, source[axis]] < 0]
+    backwards = tuple(axis for axis in range(ndim) if steps[axis, source[axis]] < 0)
     for axis in backwards:
         move[source[axis], axis] = -1
         move[source[axis], ndim] = array.shape[source[axis]] - 1

@@ -59,7 +59,7 @@ def resample(case: Case, spacing_mm: Sequence[float]) -> Case:
         ValueError: not one positive spacing per axis.
     """
     new = _check.spacing(spacing_mm, case.image.ndim - 1)
-    if new == case.spacing:
+    if new == tuple(case.spacing):
         return case
     grid = _Grid(case.image.shape[1:], case.spacing, new)
     label, valid = case.label, case.valid

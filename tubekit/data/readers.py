@@ -110,7 +110,9 @@ def _as_classes(
     return classes
 
 
-def read_case(manifest: Manifest, case_id: str, files: Mapping[Role, Path] | None = None) -> Case:
+def read_case(
+    manifest: Manifest, case_id: str, files: Mapping[Role, PathLike] | None = None
+) -> Case:
     """Read one case with its label and field of view; without an image it has no channels.
 
     Args:
@@ -120,11 +122,11 @@ def read_case(manifest: Manifest, case_id: str, files: Mapping[Role, Path] | Non
     Raises:
         ReadError: a damaged file, or files that do not lie on one grid.
     """
-    if files is None:
-        files = resolve(manifest.name, [case_id]).files[case_id]
+    given = resolve(manifest.name, [case_id]).files[case_id] if files is None else files
+    paths = {role: as_path(file) for role, file in given.items()}
     ndim = manifest.dimensions
-    first = files.get("image") or next(iter(files.values()))
-    if "image" in files:
+    first = paths.get("image") or next(iter(paths.values()))
+    if "image" in paths:
         image, spacing = read_image(first, dimensions=ndim)
     else:
         drawn = _read_map(first, ndim)
@@ -138,11 +140,11 @@ def read_case(manifest: Manifest, case_id: str, files: Mapping[Role, Path] | Non
             "give spacing.value in the manifest"
         )
     label = valid = None
-    if "valid" in files:
-        valid = _read_valid(files["valid"], ndim, affine)
-        _same_grid(first, files["valid"], grid, valid.shape)
-    if "label" in files:
-        path = files["label"]
+    if "valid" in paths:
+        valid = _read_valid(paths["valid"], ndim, affine)
+        _same_grid(first, paths["valid"], grid, valid.shape)
+    if "label" in paths:
+        path = paths["label"]
         stored = onto(_read_map(path, ndim), affine, path)
         values = stored.array
         if valid is not None and values.shape == grid and _IGNORED not in manifest.labels.values:
@@ -153,12 +155,12 @@ def read_case(manifest: Manifest, case_id: str, files: Mapping[Role, Path] | Non
     elif manifest.labels.parts:
         label = np.zeros(grid, np.uint8)
         for part, name in manifest.labels.parts.items():
-            path = files.get(PART + part)
-            if path is None:  # a structure that this case does not have
+            part_path = paths.get(PART + part)
+            if part_path is None:  # a structure that this case does not have
                 continue
-            drawn = onto(_read_map(path, ndim), affine, path)
-            _same_grid(first, path, grid, drawn.array.shape)
-            _same_spacing(path, spacing, drawn.spacing)
+            drawn = onto(_read_map(part_path, ndim), affine, part_path)
+            _same_grid(first, part_path, grid, drawn.array.shape)
+            _same_spacing(part_path, spacing, drawn.spacing)
             label[drawn.array != 0] = manifest.labels.names.index(name)
     return Case(case_id, image, label, spacing, valid)
 

@@ -48,7 +48,7 @@ class Stored(NamedTuple):
         return Stored(self.palette[self.array], self.spacing, channels=True)
 
 
-def flat_affine(affine: Affine) -> Affine | None:
+def flat_affine(affine: np.ndarray) -> np.ndarray | None:
     """Place of a picture, (y x) to (x y), in its plane; ``None`` for one that leaves the slice."""
     rows = affine[[0, 1, 3]][:, [-3, -2, -1]]
     return np.ascontiguousarray(rows) if not affine[2, [-3, -2]].any() else None
