@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from tubekit import _check
+from tubekit._recorded import recorded
 from tubekit.losses import checks
 
 
@@ -34,11 +35,6 @@ class Batch(NamedTuple):
             maps = {name: value[one] for name, value in self.maps.items()}
             alone.append(Batch(self.logits[one], self.target[one], valid, maps))
         return alone
-
-
-def recorded() -> bool:
-    """True while a program is compiled, exported or traced, when no value may decide anything."""
-    return torch.compiler.is_compiling() or torch.jit.is_tracing()
 
 
 def accepted(

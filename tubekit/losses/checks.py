@@ -49,15 +49,16 @@ def shapes(logits: Tensor, tensors: Mapping[str, Any], multi_label: bool) -> Non
     samples, channels, *grid = logits.shape
     for name, value in tensors.items():
         _check.tensor(name, value)
-        found = tuple(value.shape)
+        found = (*value.shape,)
         if name == "target":  # one-hot channels, or class indices
-            allowed = {channels} if multi_label else {1, channels}
+            allowed = [channels] if multi_label else [1, channels]
         else:  # a map may hold one channel per class, the valid mask has one
-            allowed = {1} if name == "valid" or value.ndim != logits.ndim else {found[1]}
-        if found not in {(samples, n, *grid) for n in allowed}:
-            shapes = " or ".join(str((samples, n, *grid)) for n in sorted(allowed))
+            allowed = [1] if name == "valid" or value.ndim != logits.ndim else [found[1]]
+        shapes = [(samples, n, *grid) for n in allowed]
+        if found not in shapes:
+            wanted = " or ".join(map(str, dict.fromkeys(shapes)))
             raise ValueError(
-                f"{name} must have shape {shapes} beside logits {tuple(logits.shape)}, got "
+                f"{name} must have shape {wanted} beside logits {tuple(logits.shape)}, got "
                 f"{found}; keep the grid of the logits and one channel{_more(name, multi_label)}"
             )
         if name == "valid" and value.dtype != torch.bool:

@@ -9,12 +9,11 @@ from torch import Tensor
 
 from tubekit import _check
 from tubekit._accept import Whole, whole
+from tubekit._recorded import opaque, recorded
 from tubekit.geometry import reconnect, soft_skeleton
 from tubekit.geometry.reconnect import TARGETS
 from tubekit.losses.base import SegmentationLoss, nonnegative
-from tubekit.losses.batch import recorded
 from tubekit.losses.cross_entropy import MEANS
-from tubekit.losses.opaque import opaque
 
 ON = ("skeleton", "probs")
 LOWEST = 1e-6  # the logarithm is taken of this at least
@@ -120,7 +119,7 @@ def reconnected_entropy(
     return (sums / counts.clamp(min=1)).sum() / (sizes > 0).sum().clamp(min=1)
 
 
-@opaque(torch.bool)
+@opaque(lambda cut, *rest: torch.empty_like(cut))
 def joined(cut: Tensor, max_distance: float, min_voxels: int, to: str, chains: bool) -> Tensor:
     """``reconnect`` of every sample and class, made on the CPU."""
     skeletons = cut.cpu().numpy()
