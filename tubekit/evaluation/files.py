@@ -19,9 +19,6 @@ from tubekit.metrics.pair import check_empty
 from tubekit.metrics.surface import check_tolerance
 from tubekit.types import Spacing
 
-_WHOLE = 1e-4
-"""Labels that went through a header's slope or a resampler are off whole numbers by less."""
-
 
 @dataclasses.dataclass(frozen=True)
 class Options:
@@ -141,7 +138,7 @@ def _prediction(
 ) -> Integer[np.ndarray, "*s"]:
     if pair.pred is None:
         raise ReadError(f"no prediction for {pair.label}; predict it")
-    stored = onto(read_map(pair.pred), place.affine, pair.pred)
+    stored = onto(read_map(pair.pred), place.affine, f"{pair.pred} and {pair.label}")
     pred = _classes(pair.pred, stored.array, options)
     if pred.shape != label.shape:
         raise ReadError(
@@ -156,10 +153,8 @@ def _classes(
 ) -> Integer[np.ndarray, "*s"]:
     """Class indices and the ignored value; with one class a mask may be stored as 0 and 255."""
     fits = array.dtype.kind in "biu"
-    if array.dtype.kind == "f" and np.isfinite(array).all():
-        whole = np.rint(array)
-        fits = bool(np.abs(array - whole).max(initial=0) <= _WHOLE)
-        array = whole if fits else array
+    if array.dtype.kind == "f":
+        fits = bool((array == np.rint(array)).all())
     known = array if ignore is None else array[array != ignore]
     low, high = (known.min(), known.max()) if known.size else (0, 0)
     only = options.labels is None and options.classes == 1
