@@ -69,7 +69,7 @@ def failures(thing: Callable[..., Any], known: dict[str, Any]) -> str:
     return "".join(said)
 
 
-@pytest.mark.parametrize(("package", "name"), public())
+@pytest.mark.parametrize(("package", "name"), list(public()))
 def test_arguments_are_told_and_the_example_runs(
     package: Any, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

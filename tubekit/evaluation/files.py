@@ -11,13 +11,13 @@ from jaxtyping import Bool, Integer, Shaped
 from tubekit import _accept, _check
 from tubekit._accept import Array, SpacingLike, Whole
 from tubekit.data.decode import ReadError, Stored
-from tubekit.data.encode import same_place
 from tubekit.data.folders import read_map
+from tubekit.data.placing import onto
 from tubekit.evaluation.pairs import LAYOUTS, PER_CLASS, Pair
 from tubekit.metrics.cases import Classes
 from tubekit.metrics.pair import check_empty
 from tubekit.metrics.surface import check_tolerance
-from tubekit.types import Affine, Spacing
+from tubekit.types import Spacing
 
 _WHOLE = 1e-4
 """Labels that went through a header's slope or a resampler are off whole numbers by less."""
@@ -141,14 +141,13 @@ def _prediction(
 ) -> Integer[np.ndarray, "*s"]:
     if pair.pred is None:
         raise ReadError(f"no prediction for {pair.label}; predict it")
-    stored = read_map(pair.pred)
+    stored = onto(read_map(pair.pred), place.affine, pair.pred)
     pred = _classes(pair.pred, stored.array, options)
     if pred.shape != label.shape:
         raise ReadError(
             f"{pair.pred} and {pair.label}: expected one shape, got {pred.shape} and "
             f"{label.shape}; resample the prediction to the label's grid"
         )
-    _same_place(pair, stored, place)
     return pred
 
 
@@ -175,19 +174,3 @@ def _classes(
             "or relabel the file"
         )
     return array.astype(np.min_scalar_type(int(high)) if ignore is None else np.int32)
-
-
-def _same_place(pair: Pair, pred: Stored, label: Stored) -> None:
-    """Two files that both state a place in space must state the same."""
-    if pred.affine is None or label.affine is None or same_place(pred.affine, label.affine):
-        return
-    raise ReadError(
-        f"{pair.pred} and {pair.label}: expected one affine, got {_rows(pred.affine)} and "
-        f"{_rows(label.affine)}; resample the prediction, or copy the label's header"
-    )
-
-
-def _rows(affine: Affine) -> str:
-    """As NIfTI has it, with a column for x, y, z and the origin."""
-    rows = affine[:3, [2, 1, 0, 3]]
-    return "[" + "; ".join(" ".join(f"{v:g}" for v in row) for row in rows) + "]"

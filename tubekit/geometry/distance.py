@@ -9,9 +9,9 @@ from jaxtyping import Bool, Float32, Float64, Integer, Shaped
 from scipy.spatial import cKDTree
 
 from tubekit import _check
-from tubekit._accept import Array
+from tubekit._accept import Array, SpacingLike
 from tubekit._machine import threads
-from tubekit.geometry._input import binary_image
+from tubekit.geometry._input import binary_image, without_flat_axes
 from tubekit.geometry.kernels.compiled import in_slabs
 from tubekit.geometry.kernels.nearest import across_planes, across_rows, along_rows, search
 from tubekit.types import Spacing
@@ -23,7 +23,7 @@ _FEW = 300
 
 
 def distance_transform(
-    mask: Shaped[np.ndarray, "*s"], spacing: Spacing | None = None
+    mask: Shaped[Array, "*s"], spacing: SpacingLike | None = None
 ) -> Float32[np.ndarray, "*s"]:
     """Euclidean distance from the centre of each mask voxel to that of the nearest other voxel.
 
@@ -40,12 +40,14 @@ def distance_transform(
     steps = _check.spacing(spacing, mask.ndim)
     if mask.size == 0:
         return np.zeros(mask.shape, dtype=np.float32)
-    return edt.edt(np.ascontiguousarray(mask), anisotropy=steps)
+    image, steps = without_flat_axes(mask, steps)
+    distance: np.ndarray = edt.edt(np.ascontiguousarray(image), anisotropy=steps)
+    return distance.reshape(mask.shape)
 
 
 def signed_distance(
-    mask: Shaped[np.ndarray, "*s"],
-    spacing: Spacing | None = None,
+    mask: Shaped[Array, "*s"],
+    spacing: SpacingLike | None = None,
     *,
     as_released: bool = False,
 ) -> Float32[np.ndarray, "*s"]:
@@ -54,7 +56,8 @@ def signed_distance(
     Outside it is the distance d to the nearest mask voxel, inside -(d - h) with d the distance to
     the nearest background voxel. The step h is one voxel, so that the innermost side of the
     boundary has the value 0. With a spacing it is the smallest voxel side: the map then doubles
-    when the spacing doubles, and no voxel inside is positive.
+    when the spacing doubles, and no voxel inside is positive. The thickness of a single slice is
+    no side: a volume of one slice is an image.
 
     Args:
         mask: binary, 2-D or 3-D.
@@ -74,11 +77,14 @@ def signed_distance(
     steps = _check.spacing(spacing, mask.ndim)
     if mask.all() or not mask.any():
         return np.zeros(mask.shape, dtype=np.float32)
-    step = np.float32(1.0 if as_released else min(steps))
+    image, steps = without_flat_axes(mask, steps)
+    across = [side for side, size in zip(steps, image.shape, strict=True) if size > 1]
+    step = np.float32(1.0 if as_released else min(across))
     # Both sides in one pass: with two labels each voxel finds the nearest of the other label.
-    sides = np.ascontiguousarray(mask).view(np.uint8) + np.uint8(1)
+    sides = np.ascontiguousarray(image).view(np.uint8) + np.uint8(1)
     distance = edt.edt(sides, anisotropy=steps, parallel=threads())
-    return np.where(mask, step - distance, distance)
+    np.subtract(step, distance, out=distance, where=image)
+    return distance.reshape(mask.shape)
 
 
 def surface(mask: Shaped[Array, "*s"]) -> Bool[np.ndarray, "*s"]:
@@ -86,29 +92,29 @@ def surface(mask: Shaped[Array, "*s"]) -> Bool[np.ndarray, "*s"]:
 
     Args:
         mask: binary, 2-D or 3-D. Beyond the image lies background, so mask voxels on the border
-            of the image belong to the surface. An axis of one voxel is no axis: the surface of
-            a volume of one slice is the contour of the image.
+            of the image belong to the surface. A volume of one slice is an image, and its surface
+            the contour.
     Returns:
         The mask without its erosion by the face cross.
     Raises:
         ValueError: ``mask`` not binary or not 2-D or 3-D.
     """
     mask = binary_image(mask)
-    inner = mask.copy()
-    # A single voxel is all surface; else only axes along which there is an inside count.
-    for axis in [a for a, size in enumerate(mask.shape) if size > 1] or [0]:
-        eroded, source = np.moveaxis(inner, axis, 0), np.moveaxis(mask, axis, 0)
+    image, _ = without_flat_axes(mask)
+    inner = image.copy()
+    for axis in range(image.ndim):
+        eroded, source = np.moveaxis(inner, axis, 0), np.moveaxis(image, axis, 0)
         eroded[1:] &= source[:-1]
         eroded[:-1] &= source[1:]
         eroded[:1] = eroded[-1:] = False
-    inner ^= mask  # the inside is part of the mask, so this takes it away
-    return inner
+    inner ^= image  # the inside is part of the mask, so this takes it away
+    return inner.reshape(mask.shape)
 
 
 def nearest_distances(
-    points: Shaped[np.ndarray, "*s"],
-    others: Shaped[np.ndarray, "..."],
-    spacing: Spacing | None = None,
+    points: Shaped[Array, "*s"],
+    others: Shaped[Array, "..."],
+    spacing: SpacingLike | None = None,
 ) -> Float64[np.ndarray, " n"]:
     """Distance from each voxel of one mask to the nearest voxel of another, without a map.
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from tubekit import _check
 from tubekit.networks.blocks import CONVS
-from tubekit.networks.snake_sampling import CompiledSnake, snake_conv_by_taps
+from tubekit.networks.snake_sampling import CompiledSnake, runs_compiled, snake_conv_by_taps
 
 
 def snake_curve(
@@ -84,7 +84,7 @@ def snake_conv(
         )
     wide = torch.promote_types(features.dtype, torch.float32)
     with torch.autocast(features.device.type, enabled=False):
-        run = CompiledSnake.apply if features.device.type == "cpu" else snake_conv_by_taps
+        run = CompiledSnake.apply if runs_compiled(features) else snake_conv_by_taps
         out: Tensor = run(features.to(wide), curve.to(wide), weight.to(wide), axis)
         if bias is not None:
             out = out + bias.to(wide).view(-1, *[1] * len(size))

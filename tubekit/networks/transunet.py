@@ -23,11 +23,11 @@ class _StandardConv(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(outputs, inputs, *(kernel,) * ndim))
         nn.init.kaiming_normal_(self.weight)
-        self.convolve, self.stride, self.padding = CONVOLVE[ndim], stride, kernel // 2
+        self.stride, self.padding = stride, kernel // 2
 
     def forward(self, x: Tensor) -> Tensor:
         weight = F.layer_norm(self.weight, self.weight.shape[1:], eps=1e-5)
-        return self.convolve(x, weight, None, self.stride, self.padding)
+        return CONVOLVE[x.ndim - 2](x, weight, None, self.stride, self.padding)
 
 
 def _conv_group_norm(
@@ -149,7 +149,7 @@ class TransUNet(nn.Module):
             )
         self.in_channels = in_channels
         self.divisor = (16,) * ndim
-        self.pool, self.linear = MAX_POOLS[ndim], LINEAR[ndim]
+        self.linear = LINEAR[ndim]
 
         self.stem = _conv_group_norm(ndim, in_channels, width, 7, 2).append(nn.ReLU(inplace=True))
         widths = [width, 4 * width, 8 * width, 16 * width]
@@ -202,6 +202,17 @@ class TransUNet(nn.Module):
             return self.position
         return F.interpolate(self.position, tuple(cells), mode=self.linear, align_corners=False)
 
+    def _attended(self, tokens: Float[Tensor, "b n h"]) -> Float[Tensor, "b n h"]:
+        """The transformer; while traced without torch's fused layers, which ONNX does not have."""
+        fused = torch.backends.mha.get_fastpath_enabled() if torch.jit.is_tracing() else False
+        if not fused:
+            return self.transformer(tokens)
+        torch.backends.mha.set_fastpath_enabled(False)
+        try:
+            return self.transformer(tokens)
+        finally:
+            torch.backends.mha.set_fastpath_enabled(True)
+
     def forward(self, image: Float[Tensor, "b c *s"]) -> Float[Tensor, "b k *s"]:
         """Logits at the size of the image.
 
@@ -212,15 +223,15 @@ class TransUNet(nn.Module):
         check_image(image, channels=self.in_channels, divisor=self.divisor, weights=self)
         x = self.stem(image)
         features = [x]  # at 1/2, 1/4, 1/8, 1/16
-        x = self.pool(x, 3, 2, 1)
+        x = MAX_POOLS[x.ndim - 2](x, 3, 2, 1)
         for stage in self.stages:
             x = stage(x)
             features.append(x)
         x = self.embed(features.pop())
         grid = x.shape[2:]
-        tokens = (x + self.positions(grid)).flatten(2).mT  # (b n h)
-        tokens = self.transformer(self.dropout(tokens))
-        x = self.neck(tokens.mT.unflatten(2, grid))
+        tokens = (x + self.positions(grid)).flatten(2).transpose(1, 2)  # (b n h)
+        tokens = self._attended(self.dropout(tokens))
+        x = self.neck(tokens.transpose(1, 2).unflatten(2, grid))
         for stage in self.decoder:
             x = F.interpolate(x, scale_factor=2, mode=self.linear, align_corners=False)
             x = stage(torch.cat((x, features.pop()), dim=1) if features else x)
