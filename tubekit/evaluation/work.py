@@ -5,6 +5,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -21,6 +22,8 @@ from tubekit.metrics.cases import side_by_side
 
 # Part of every key: raise it when a number changes its meaning, so that old results are not used.
 _FORMAT = 3
+_STARTING_S = 3.0
+"""What it takes to start processes: a folder of small cases is done sooner without."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,14 +44,16 @@ def compute(
         options: what is asked.
         folder: holds one JSON file per finished case, named by the content of both files and the
             options; what is found there is not computed again.
-        jobs: processes, which share the processors; 1 works in this process.
+        jobs: processes, which share the processors. With 1 all work is done in this process, and
+            so are the first seconds of it where there are more cases than processes.
     """
-    if jobs == 1 or len(pairs) == 1:
-        for pair in pairs:
-            yield one(pair, options, folder)
+    waiting, begun, jobs = list(pairs), time.monotonic(), min(jobs, len(pairs))
+    while waiting and (jobs == 1 or _still_first(len(pairs), jobs, begun)):
+        yield one(waiting.pop(0), options, folder)
+    if not waiting:
         return
     alone: list[Pair] = []
-    for pair, result in _in_processes(pairs, options, folder, min(jobs, len(pairs))):
+    for pair, result in _in_processes(waiting, options, folder, min(jobs, len(waiting))):
         if result is None:
             alone.append(pair)
         else:
@@ -88,6 +93,10 @@ def one(pair: Pair, options: Options, folder: Path) -> CaseResult | Failure:
     except Exception as error:
         told = isinstance(error, (ValueError, OSError))
         return Failure(pair.name, f"{error}" if told else f"{type(error).__name__}: {error}")
+
+
+def _still_first(cases: int, jobs: int, begun: float) -> bool:
+    return jobs < cases and time.monotonic() - begun < _STARTING_S
 
 
 def key(pair: Pair, options: Options) -> str:
