@@ -2,7 +2,7 @@
 
 import gzip
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import nibabel
 import numpy as np
@@ -74,7 +74,7 @@ def pack_nifti(image: nibabel.Nifti1Image, unit: str) -> bytes:
 def write_label(
     path: PathLike,
     label: Integer[Array, "*s"],
-    spacing: Sequence[float] | None,
+    spacing: Iterable[float] | None,
     affine: Affine | None = None,
 ) -> None:
     """Write class indices as 8-bit values: a 2-D map as .png, a volume as .nii.gz.

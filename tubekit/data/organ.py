@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import SupportsFloat
 
 import numpy as np
 import scipy.ndimage
@@ -71,7 +72,7 @@ def inside_closed_organ(case: Case, iterations: Whole = 8) -> Case:
     return dataclasses.replace(case, valid=organ, label=label)
 
 
-def crop_to_valid(case: Case, margin_mm: float = 0.0) -> Case:
+def crop_to_valid(case: Case, margin_mm: SupportsFloat = 0.0) -> Case:
     """Cut image, label and ``valid`` to the box around ``valid``.
 
     Args:
@@ -82,6 +83,7 @@ def crop_to_valid(case: Case, margin_mm: float = 0.0) -> Case:
     Raises:
         ValueError: ``valid`` is empty, or a negative margin.
     """
+    margin_mm = float(margin_mm)
     if not (math.isfinite(margin_mm) and margin_mm >= 0):
         raise ValueError(f"margin_mm must be at least 0, got {margin_mm}; 0 keeps the tight box")
     if case.valid is None:

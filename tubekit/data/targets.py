@@ -4,7 +4,7 @@ Each is computed from a label map by a function of ``tubekit.geometry``, on a pa
 or on a whole case ahead of time. Maps made ahead of time are cached on disk.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from jaxtyping import Float32, Int64, Integer
@@ -58,7 +58,7 @@ OF_WHOLE_CASES = {"confidence": 1.0}
 
 
 def target_map(
-    name: str, label: Integer[Array, "*s"], spacing: Sequence[float] | None = None
+    name: str, label: Integer[Array, "*s"], spacing: Iterable[float] | None = None
 ) -> TargetMap:
     """Compute one target map.
 
@@ -83,7 +83,7 @@ def target_map(
 def cached_target_map(
     name: str,
     label: Integer[Array, "*s"],
-    spacing: Sequence[float] | None = None,
+    spacing: Iterable[float] | None = None,
     *,
     folder: PathLike | None = None,
 ) -> TargetMap:
@@ -106,7 +106,7 @@ def cached_target_map(
 
 
 def _plain(
-    label: Integer[Array, "*s"], spacing: Sequence[float] | None
+    label: Integer[Array, "*s"], spacing: Iterable[float] | None
 ) -> tuple[LabelMap, Spacing | None]:
     plain = array("label", label)
     return plain, None if spacing is None else _check.millimetres(spacing, plain.ndim)

@@ -1,7 +1,7 @@
 """Vesselness as an image channel: computed in the organ, once per case, kept on disk."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import scipy.ndimage
@@ -32,7 +32,7 @@ def with_vesselness(
     case: Case,
     *,
     filter: str = "jerman",
-    sigmas_mm: Sequence[float] = LIVER_SIGMAS_MM,
+    sigmas_mm: Iterable[float] = LIVER_SIGMAS_MM,
     tau: float | None = None,
     bright: bool = True,
     channel: Whole = 0,
