@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tubekit import _check
+from tubekit._accept import numbers, taking
 from tubekit.networks.blocks import (
     CONVS,
     NORMS,
@@ -85,6 +86,7 @@ class CS2Net(nn.Module):
     Reference: Mou et al., CS2-Net, MedIA 67, 2021, 101874; CS-Net, MICCAI 2019.
     """
 
+    @taking(numbers)
     def __init__(
         self,
         ndim: int,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from tubekit._accept import numbers, taking
 from tubekit.networks.blocks import LEAK, NORMS, kaiming
 from tubekit.networks.deformable_conv import DeformableConv
 from tubekit.networks.stages import UShape, check_widths, conv_stage
@@ -40,6 +41,7 @@ class DCUNet(UShape):
         Applications 81, 2022.
     """
 
+    @taking(numbers)
     def __init__(
         self,
         ndim: int,

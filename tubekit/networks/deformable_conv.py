@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from tubekit import _check
+from tubekit._accept import numbers, taking
 from tubekit.networks.blocks import CONVS
 
 
@@ -97,6 +98,7 @@ class DeformableConv(nn.Module):
     Reference: Dai et al., Deformable Convolutional Networks, ICCV 2017, section 2.1.
     """
 
+    @taking(numbers)
     def __init__(
         self, ndim: int, in_channels: int, out_channels: int, *, kernel: int = 3, bias: bool = True
     ) -> None:

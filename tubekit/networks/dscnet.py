@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from tubekit._accept import numbers, taking
 from tubekit.networks.blocks import kaiming
 from tubekit.networks.snake_conv import DynamicSnakeConv
 from tubekit.networks.stages import UShape, check_widths
@@ -39,6 +40,7 @@ class DSCNet(UShape):
         Tubular Structure Segmentation, ICCV 2023, section 3 and figure 2.
     """
 
+    @taking(numbers)
     def __init__(
         self,
         ndim: int,

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tubekit import _check
+from tubekit._accept import numbers, taking
 from tubekit.networks.blocks import CONVS, check_image, conv_norm, kaiming
 from tubekit.networks.stages import resize
 
@@ -129,6 +130,7 @@ class HRNet(nn.Module):
     Reference: Sun et al., arXiv:1904.04514, section 3 (HRNetV2).
     """
 
+    @taking(numbers)
     def __init__(
         self,
         in_channels: int,

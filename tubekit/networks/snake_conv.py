@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tubekit import _check
+from tubekit._accept import numbers, taking
 from tubekit.networks.blocks import CONVS
 from tubekit.networks.snake_sampling import CompiledSnake, runs_compiled, snake_conv_by_taps
 
@@ -114,6 +115,7 @@ class SnakeConv(nn.Module):
     Reference: Qi et al., Dynamic Snake Convolution, ICCV 2023.
     """
 
+    @taking(numbers)
     def __init__(
         self,
         ndim: int,
@@ -178,6 +180,7 @@ class DynamicSnakeConv(nn.Module):
     Reference: Qi et al., ICCV 2023, figure 2, the encoder's layer.
     """
 
+    @taking(numbers)
     def __init__(
         self,
         ndim: int,

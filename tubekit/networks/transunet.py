@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tubekit import _check
+from tubekit._accept import numbers, taking
 from tubekit.networks.blocks import CONVS, MAX_POOLS, NORMS, check_image, conv_norm, kaiming
 
 CONVOLVE = {2: F.conv2d, 3: F.conv3d}
@@ -110,6 +111,7 @@ class TransUNet(nn.Module):
     Reference: Chen et al., TransUNet, arXiv:2102.04306, section 3; MedIA 97, 2024.
     """
 
+    @taking(numbers)
     def __init__(
         self,
         ndim: int,

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tubekit import _check
+from tubekit._accept import numbers, taking
 from tubekit.networks.blocks import (
     CONVS,
     LEAK,
@@ -52,6 +53,7 @@ class UNet(nn.Module):
         (configuration of nnU-Net v2).
     """
 
+    @taking(numbers)
     def __init__(
         self,
         ndim: int,

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from tubekit._accept import numbers, taking
 from tubekit.networks.blocks import CONVS, LEAK, TRANSPOSED_CONVS, check_image, kaiming
 from tubekit.networks.stages import check_widths, conv_stage, halve
 from tubekit.types import SegOutput
@@ -40,6 +41,7 @@ class UNetPlusPlus(nn.Module):
         DLMIA 2018, equation 1 and section 3.
     """
 
+    @taking(numbers)
     def __init__(
         self,
         ndim: int,

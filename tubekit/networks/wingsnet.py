@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from tubekit._accept import numbers, taking
 from tubekit.networks.blocks import CONVS, LEAK, NORMS, check_image, kaiming
 from tubekit.networks.stages import check_widths, halve, resize
 from tubekit.types import SegOutput
@@ -78,6 +79,7 @@ class WingsNet(nn.Module):
         Segmentation, IEEE TMI 40(9), 2021.
     """
 
+    @taking(numbers)
     def __init__(
         self,
         ndim: int,

@@ -5,6 +5,7 @@ import math
 import re
 
 from tubekit import _check
+from tubekit._accept import taking_numbers
 from tubekit.own.choices import LOSSES, NETWORKS
 from tubekit.own.preparation import POLARITIES, check_grid
 from tubekit.types import Spacing
@@ -14,6 +15,7 @@ STEPS = 1000
 MANY = 1_000_000
 
 
+@taking_numbers
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
     """Arguments of ``train``, each with the name that it has on the command line.

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float32
 
 from tubekit import _check
+from tubekit._accept import numbers, taking
 from tubekit.phantoms.course import unit
 from tubekit.phantoms.ct import (
     AIR_HU,
@@ -35,6 +36,7 @@ _SCANNER = Scanner(psf_mm=(0.35, 0.55), noise_hu=(20.0, 45.0), noise_mm=(0.25, 0
 _TRIES = 12
 
 
+@taking(numbers)
 def airway_phantom(
     size: Sequence[int] = (96, 96, 96),
     seed: int = 0,

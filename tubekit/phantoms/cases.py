@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tubekit import _check
+from tubekit._accept import numbers, taking
 from tubekit.phantoms.airway import airway_phantom
 from tubekit.phantoms.canal import canal_phantom
 from tubekit.phantoms.circle_of_willis import circle_of_willis_phantom
@@ -18,6 +19,7 @@ NAMES = ("fundus", "vascular", "canal", "cow", "airway", "coronary")
 _VOLUME, _CHEST = (64, 96, 96), (96, 96, 96)
 
 
+@taking(numbers)
 def phantom_cases(
     name: str,
     n: int,

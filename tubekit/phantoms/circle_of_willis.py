@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tubekit._accept import numbers, taking
 from tubekit.phantoms.phantom import Phantom, assemble
 from tubekit.phantoms.raster import Canvas, rasterise
 from tubekit.phantoms.render import add_noise, bias_field, blur, partial_volume, smooth_field
@@ -67,6 +68,7 @@ _MIDDLE = (
 )
 
 
+@taking(numbers)
 def circle_of_willis_phantom(
     size: Sequence[int] = (64, 96, 96),
     seed: int = 0,

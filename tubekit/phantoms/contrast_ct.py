@@ -8,12 +8,14 @@ from jaxtyping import Bool, Float, Float32, Integer
 from scipy import ndimage
 
 from tubekit import _check
+from tubekit._accept import array, numbers, taking, taking_numbers
 from tubekit.geometry import distance_transform, signed_distance
 from tubekit.phantoms.abdomen import surroundings
 from tubekit.phantoms.ct import Range, Scanner, acquire, ellipsoid_mm, over, texture, thin_vessels
 from tubekit.phantoms.render import partial_volume
 
 
+@taking_numbers
 @dataclasses.dataclass(frozen=True)
 class LiverCT(Scanner):
     """Parameters of the rendering; each case draws one value evenly from every range.
@@ -69,6 +71,7 @@ class LiverCT(Scanner):
             )
 
 
+@taking(numbers, vessels=array, organ=array)
 def render_liver_ct(
     vessels: Integer[np.ndarray, "z y x"],
     organ: Bool[np.ndarray, "..."],

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from tubekit import _check
+from tubekit._accept import numbers, taking
 from tubekit.phantoms.course import lateral, unit
 from tubekit.phantoms.ct import Scanner, acquire, over, texture
 from tubekit.phantoms.grow import grow_tree
@@ -26,6 +27,7 @@ _ROOM = 1.5
 _OSTIUM, _FORK, _APEX = 0.3, 0.8, 2.4
 
 
+@taking(numbers)
 def coronary_phantom(
     size: Sequence[int] = (96, 96, 96),
     seed: int = 0,

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Integer
 from scipy import ndimage
 
 from tubekit import _check
+from tubekit._accept import array, numbers, taking
 from tubekit.geometry import skeletonize
 from tubekit.phantoms.phantom import Phantom, class_map
 from tubekit.phantoms.raster import rasterise
@@ -30,6 +31,7 @@ class Damage(NamedTuple):
     record: dict[str, object]
 
 
+@taking(numbers)
 def drop_branches(phantom: Phantom, fraction: float, rng: np.random.Generator) -> Damage:
     """Leave out whole branches, free ends first, so that what remains stays connected.
 
@@ -60,6 +62,7 @@ def without_branches(phantom: Phantom, dropped: Sequence[int]) -> Damage:
     return _damage(_label(phantom), label, {"kind": "drop_branches", "branches": list(dropped)})
 
 
+@taking(numbers, label=array, centerline=array)
 def cut_gaps(
     label: Integer[np.ndarray, "*s"],
     centerline: Bool[np.ndarray, "..."] | None = None,
@@ -114,6 +117,7 @@ def cut_gaps(
     return _damage(label, np.where(cut, 0, label).astype(label.dtype), record)
 
 
+@taking(numbers, label=array)
 def shift(label: Integer[np.ndarray, "*s"], voxels: Sequence[int]) -> Damage:
     """Move the label by whole voxels per axis; what leaves the box is lost, the rest is 0."""
     if len(voxels) != label.ndim or np.any(np.abs(voxels) >= np.array(label.shape)):
@@ -128,6 +132,7 @@ def shift(label: Integer[np.ndarray, "*s"], voxels: Sequence[int]) -> Damage:
     return _damage(label, moved, {"kind": "shift", "voxels": [int(v) for v in voxels]})
 
 
+@taking(numbers, label=array, keep=array)
 def thin(
     label: Integer[np.ndarray, "*s"],
     depth_mm: float,

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from tubekit import _check
+from tubekit._accept import array, numbers, taking
 from tubekit.phantoms.course import bent_course, lateral, unit
 from tubekit.phantoms.raster import Canvas, Stamp
 from tubekit.phantoms.rule import GrowthRule, Root, murray_angles, murray_radii
@@ -15,6 +16,7 @@ from tubekit.phantoms.tree import Branch, Tree
 _TRIES = 32
 
 
+@taking(numbers, domain=array)
 def grow_tree(
     size: Sequence[int],
     *,
@@ -95,7 +97,7 @@ class _Grower:
         node = self.starts.setdefault(root.start_mm, self.nodes)
         self.nodes += not joined
         for _ in range(_TRIES):
-            points = self._course(np.array(root.start_mm), direction, root.radius_mm, pull)
+            points = self._course(np.array(root.start_mm, float), direction, root.radius_mm, pull)
             new = self._branch(points, root.radius_mm, node, -1)
             stamps = self._fits([new], change=0 if joined else 1)
             if stamps:

@@ -1,11 +1,12 @@
 """Labels that lack a fraction of their branches."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Int32, Shaped
 
+from tubekit._accept import array, numbers, taking
 from tubekit.phantoms.damage import without_branches
 from tubekit.phantoms.mask_branches import Branches, branches_of_mask, voxels_removed
 from tubekit.phantoms.phantom import Phantom
@@ -26,6 +27,11 @@ class IncompleteLabel(NamedTuple):
     record: dict[str, object]
 
 
+def _phantom_or_mask(name: str, source: Any) -> Any:
+    return source if isinstance(source, Phantom) else array(name, source)
+
+
+@taking(numbers, source=_phantom_or_mask)
 def incomplete_label(
     source: Phantom | Shaped[np.ndarray, "*s"],
     fraction: float,

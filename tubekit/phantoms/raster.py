@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float32, Int, Int32
 
+from tubekit._accept import array, taking
 from tubekit.phantoms.tree import Branch, Tree
 from tubekit.types import Spacing
 
@@ -122,6 +123,7 @@ class Canvas:
         )
 
 
+@taking(mask=array)
 def euler_number(mask: Bool[np.ndarray, "*s"]) -> int:
     """Euler number of the foreground, voxels taken as closed cells (26-, in 2-D 8-connected).
 

@@ -4,7 +4,10 @@ import dataclasses
 
 import numpy as np
 
+from tubekit._accept import numbers, taking, taking_numbers
 
+
+@taking_numbers
 @dataclasses.dataclass(frozen=True)
 class GrowthRule:
     """How a tree grows.
@@ -58,6 +61,7 @@ class GrowthRule:
                 )
 
 
+@taking_numbers
 @dataclasses.dataclass(frozen=True)
 class Root:
     """Where a tree starts: a point (mm), a direction, a radius (mm), and a steady pull (1/mm).
@@ -72,6 +76,7 @@ class Root:
     pull: tuple[float, ...] | None = None
 
 
+@taking(numbers)
 def murray_radii(radius: float, ratio: float, exponent: float = 3.0) -> tuple[float, float]:
     """Radii r1 >= r2 of two children with ``r2 = ratio * r1`` that obey Murray's law.
 
@@ -82,6 +87,7 @@ def murray_radii(radius: float, ratio: float, exponent: float = 3.0) -> tuple[fl
     return first, ratio * first
 
 
+@taking(numbers)
 def murray_angles(radius: float, first: float, second: float) -> tuple[float, float]:
     """Angles (radians) between the parent's direction and its two children.
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tubekit import _check
+from tubekit._accept import numbers, taking
 from tubekit.phantoms.grow import grow_tree
 from tubekit.phantoms.phantom import Phantom, assemble
 from tubekit.phantoms.raster import rasterise
@@ -12,6 +13,7 @@ from tubekit.phantoms.render import add_noise, bias_field, blur, partial_volume,
 from tubekit.phantoms.rule import GrowthRule, Root
 
 
+@taking(numbers)
 def vascular_phantom(
     size: Sequence[int] = (64, 96, 96),
     seed: int = 0,

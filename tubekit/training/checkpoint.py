@@ -10,12 +10,15 @@ from typing import Any
 
 import torch
 
+from tubekit import _accept
+from tubekit._accept import PathLike
+
 FORMAT = 1
 _MAGIC = f"tubekit checkpoint {FORMAT} ".encode()
 _HEADER = len(_MAGIC) + 64 + 1  # magic, hexadecimal SHA-256 of the rest, newline
 
 
-def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
+def save_checkpoint(path: PathLike, state: Mapping[str, Any]) -> None:
     """Write ``state`` (tensors, numbers, strings, lists and dicts of them) atomically.
 
     The file appears under its name only when every byte is on the disk: a killed process or a
@@ -24,6 +27,7 @@ def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
     Raises:
         OSError: the file cannot be written; the message names it.
     """
+    path = _accept.path(path)
     buffer = io.BytesIO()
     torch.save(dict(state), buffer)
     payload = buffer.getbuffer()
@@ -51,7 +55,7 @@ def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
         ) from error
 
 
-def load_checkpoint(path: Path) -> dict[str, Any]:
+def load_checkpoint(path: PathLike) -> dict[str, Any]:
     """Read what ``save_checkpoint`` wrote; tensors come back on the CPU.
 
     Raises:
@@ -59,6 +63,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         ValueError: not a checkpoint of this format, changed or cut short since it was written, or
             one that holds Python objects, which could run code.
     """
+    path = _accept.path(path)
     data = path.read_bytes()
     if not data.startswith(_MAGIC):
         raise ValueError(

@@ -1,6 +1,9 @@
 """Learning-rate schedules: pure functions of the step, so there is no state to save."""
 
+from tubekit._accept import numbers, taking
 
+
+@taking(numbers)
 def poly(step: int, steps: int, *, power: float = 0.9) -> float:
     r"""Factor :math:`(1 - t/T)^{p}` on the learning rate at step ``t`` of ``T``.
 

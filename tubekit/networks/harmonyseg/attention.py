@@ -7,9 +7,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tubekit._accept import numbers, taking
+
 QUERIES_AT_ONCE = 512  # bounds the memory of attention maps
 
 
+@taking(heads=numbers)
 def attend(
     q: Float[Tensor, "b n c"], k: Float[Tensor, "b m c"], v: Float[Tensor, "b m c"], heads: int
 ) -> Float[Tensor, "b n c"]:

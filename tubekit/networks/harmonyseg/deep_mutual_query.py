@@ -3,6 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from tubekit._accept import numbers, taking
 from tubekit.networks.harmonyseg.attention import Attention, to_grid, to_tokens
 
 
@@ -29,6 +30,7 @@ class DeepMutualQuery(nn.Module):
     Reference: Huang et al., ICCV 2025, arXiv:2504.07827, equation 1.
     """
 
+    @taking(numbers)
     def __init__(self, channels: int, heads: int = 4) -> None:
         super().__init__()
         self.image_norm = nn.LayerNorm(channels)

@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tubekit._accept import numbers, taking
 from tubekit.networks.blocks import LEAK
 from tubekit.networks.harmonyseg.layers import conv, conv_relu, pointwise
 
@@ -29,6 +30,7 @@ class FlexibleConv(nn.Module):
     Reference: Huang et al., ICCV 2025, arXiv:2504.07827 (flexible convolution block).
     """
 
+    @taking(numbers)
     def __init__(self, ndim: int, in_channels: int, out_channels: int, *, stride: int = 1) -> None:
         super().__init__()
         width = max(out_channels // 2, 1)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tubekit import _check
+from tubekit._accept import numbers, taking
 from tubekit.networks.blocks import CONVS, LEAK, NORMS, check_image, kaiming
 from tubekit.networks.harmonyseg.deep_mutual_query import DeepMutualQuery
 from tubekit.networks.harmonyseg.deep_to_shallow import DeepToShallow
@@ -56,6 +57,7 @@ class HarmonySeg(nn.Module):
         the paper leaves open are described in the parts.
     """
 
+    @taking(numbers)
     def __init__(
         self,
         ndim: int,
