@@ -105,7 +105,7 @@ class SoftClDiceLoss(SegmentationLoss):
 
     def from_probs(
         self, probs: Float[Tensor, "b k *s"], masks: Float[Tensor, "b k *s"], **maps: Tensor
-    ) -> Float[Tensor, ""]:
+    ) -> Float[Tensor, "..."]:
         score = soft_cldice(
             probs,
             masks,
