@@ -141,7 +141,8 @@ def _prediction(
 ) -> Integer[np.ndarray, "*s"]:
     if pair.pred is None:
         raise ReadError(f"no prediction for {pair.label}; predict it")
-    stored = onto(read_map(pair.pred), place.affine, pair.pred)
+    with _check.about(f"against {pair.label}"):
+        stored = onto(read_map(pair.pred), place.affine, pair.pred)
     pred = _classes(pair.pred, stored.array, options)
     if pred.shape != label.shape:
         raise ReadError(
