@@ -95,7 +95,7 @@ def test_signed_distance_properties(mask):
 @settings(max_examples=60, deadline=None)
 @given(small_masks)
 def test_surface_is_the_mask_without_its_erosion(mask):
-    image = mask.squeeze() if mask.size > 1 else mask  # an axis of one voxel is none
+    image = shapes.as_image(mask)
     cross = ndimage.generate_binary_structure(image.ndim, 1)
     expected = image & ~ndimage.binary_erosion(image, cross, border_value=0)
     assert np.array_equal(surface(mask), expected.reshape(mask.shape))

@@ -105,8 +105,7 @@ def surface(mask: Shaped[Array, "*s"]) -> Bool[np.ndarray, "*s"]:
     mask = binary_image(mask)
     image, _ = without_flat_axes(mask)
     inner = image.copy()
-    # A row of voxels has two ends and no sides; a single voxel is all surface.
-    for axis in [axis for axis, size in enumerate(image.shape) if size > 1] or [0]:
+    for axis in range(image.ndim):
         eroded, source = np.moveaxis(inner, axis, 0), np.moveaxis(image, axis, 0)
         eroded[1:] &= source[:-1]
         eroded[:-1] &= source[1:]
