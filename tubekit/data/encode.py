@@ -100,7 +100,7 @@ def write_label(
             f"{label.ndim} axes; rename the output"
         )
     array = label.astype(np.uint8)
-    sides = _check.spacing(spacing, label.ndim)
+    sides = _check.spacing(None if spacing is None else tuple(spacing), label.ndim)
     if affine is not None:
         _check.affine(affine, label.ndim)
         spacing = Placed.of(sides, affine)
