@@ -8,12 +8,15 @@ import tempfile
 import zipfile
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from tubekit._accept import PathLike
+from tubekit._accept import path as as_path
+
 
 class ArchiveError(ValueError):
     """An archive that is damaged or would write outside its destination."""
 
 
-def extract(archive: Path, destination: Path) -> Path:
+def extract(archive: PathLike, destination: PathLike) -> Path:
     """Unpack a .zip or .tar(.gz, .bz2, .xz) into a new or empty folder.
 
     Args:
@@ -26,6 +29,7 @@ def extract(archive: Path, destination: Path) -> Path:
             links outside, or is a device.
         FileExistsError: the destination holds something.
     """
+    archive, destination = as_path(archive), as_path(destination)
     if destination.is_dir() and any(destination.iterdir()):
         raise FileExistsError(
             f"{destination}: expected a new or empty folder, got one with files; choose another"

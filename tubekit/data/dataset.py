@@ -3,11 +3,12 @@
 import dataclasses
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from tubekit._accept import Whole, per_axis, whole
 from tubekit._machine import side_by_side
 from tubekit.data.fetch import DataUnavailable, resolve
 from tubekit.data.manifest import Manifest, load_manifest
@@ -28,7 +29,7 @@ def load_cases(
     name: str,
     split: str,
     *,
-    limit: int | None = None,
+    limit: Whole | None = None,
     offline: bool = False,
     scale: int | float | tuple[int | float, ...] = 1,
     window: bool = False,
@@ -51,8 +52,7 @@ def load_cases(
     """
     if split not in SPLITS:
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}; choose one")
-    if limit is not None and limit < 1:
-        raise ValueError(f"limit must be at least 1, got {limit}; pass None for all cases")
+    limit = None if limit is None else whole("limit", limit)
     manifest = open_manifest(name)
     check_patient_wise(manifest)
     files = _found(manifest, split, limit, offline)
@@ -90,7 +90,7 @@ def _found(
     return dict(list(files.items())[:limit])
 
 
-def downscale(case: Case, factors: tuple[int, ...]) -> Case:
+def downscale(case: Case, factors: Whole | Sequence[Whole]) -> Case:
     """Reduce a case by whole factors per axis; a size that is not divisible is padded at its end.
 
     The image is the mean over each block. Label and field of view follow the majority: foreground
@@ -99,8 +99,9 @@ def downscale(case: Case, factors: tuple[int, ...]) -> Case:
 
     Args:
         case: any dimensions.
-        factors: one whole number per axis; 1 keeps the axis.
+        factors: one whole number, or one per axis; 1 keeps the axis.
     """
+    factors = per_axis("factors", factors, case.image.ndim - 1)
     if all(f == 1 for f in factors):
         return case
     pad = [(0, -n % f) for n, f in zip(case.image.shape[1:], factors, strict=True)]

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from tubekit._accept import PathLike
+from tubekit._accept import path as as_path
 from tubekit._folders import shipped
 from tubekit.data.manifest_fields import ManifestFields
 from tubekit.data.origin import OTHERS, File, FileFacts, Source, UpstreamFile
@@ -136,12 +138,13 @@ def load_manifest(name: str) -> Manifest:
     return read_manifest(manifest_folder() / f"{name}.toml")
 
 
-def read_manifest(path: Path) -> Manifest:
+def read_manifest(path: PathLike) -> Manifest:
     """Read one manifest file.
 
     Raises:
         ValueError: not TOML, or not a manifest; the message names file, place and remedy.
     """
+    path = as_path(path)
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:

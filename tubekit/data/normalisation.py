@@ -32,5 +32,7 @@ def normalise(case: Case) -> Float32[np.ndarray, "c *s"]:
         spread = values.std()
         # Round-off leaves a spread of about 1e-16 times the mean on a constant channel.
         if spread > 1e-9 * max(1.0, abs(values.mean())):
-            out[inside] = (values - values.mean()) / spread
+            values -= values.mean()
+            values /= spread
+            out[inside] = values
     return image

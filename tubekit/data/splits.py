@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from tubekit._accept import Whole, whole
 from tubekit.data.manifest import Manifest
 from tubekit.data.schema import SPLITS
 
@@ -27,7 +28,7 @@ def check_patient_wise(manifest: Manifest) -> None:
             )
 
 
-def kfold(groups: Mapping[str, str], k: int, seed: int) -> list[tuple[list[str], list[str]]]:
+def kfold(groups: Mapping[str, str], k: Whole, seed: Whole) -> list[tuple[list[str], list[str]]]:
     """Patient-wise folds of nearly equal size.
 
     Groups are shuffled, then each goes, large groups first, to the fold with the fewest cases.
@@ -41,6 +42,7 @@ def kfold(groups: Mapping[str, str], k: int, seed: int) -> list[tuple[list[str],
     Raises:
         ValueError: fewer patients than folds.
     """
+    k, seed = whole("k", k, at_least=0), whole("seed", seed, at_least=0)
     members: dict[str, list[str]] = {}
     for case_id in sorted(groups):
         members.setdefault(groups[case_id], []).append(case_id)

@@ -1,18 +1,27 @@
 """The report as one page that needs no other file and no network."""
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
 from tubekit._extras import extra
 from tubekit._html import Html, table
-from tubekit.evaluation.files import Failure, Options
+from tubekit.evaluation.files import Options
+from tubekit.evaluation.pairs import PER_CLASS, Failure
 from tubekit.evaluation.pictures import dot_plot
 from tubekit.evaluation.style import SCRIPT, STYLE
 from tubekit.evaluation.work import CaseResult
 
 with extra("evaluate", __name__):
     import pandas as pd
+
+
+_EMPTY = {
+    "nan": "undefined: counted, and left out of means (--empty nan)",
+    "perfect": "counts as perfect agreement, e.g. Dice 1 (--empty perfect)",
+}
+_BY_CLASS = ("dice", "cldice", "precision", "recall", "hd95", "assd", "betti_error_0")
 
 
 class Picture(NamedTuple):
@@ -32,6 +41,7 @@ class Content(NamedTuple):
     options: Options
     results: Sequence[CaseResult]
     failures: Sequence[Failure]
+    ghosts: Sequence[str]
     summary: pd.DataFrame
     pictures: Sequence[Picture]
     ranked_by: str
@@ -45,7 +55,9 @@ def page(content: Content) -> str:
         f"<h1>{escape(content.title)}</h1>",
         _facts(content),
         _failures(content.failures),
+        _notes(content.results),
         "<h2>Summary</h2>" + _summary(content.summary),
+        _classes(content.summary, len(content.results)),
         "<h2>Cases</h2>" + _cases(content.results, shown),
         "<h2>Distributions</h2><p>A dot is a case (point at it for its name). The line is the "
         "median; the triangle the mean, on the bar of its 95 % bootstrap interval.</p>"
@@ -80,11 +92,41 @@ def _facts(content: Content) -> str:
         "Predictions": content.folders[0],
         "Labels": content.folders[1],
         "Cases": f"{n} measured{failed}",
-        "Classes": str(options.classes),
+        "Classes": _asked(options),
         "Spacing": spacing,
+        "Both empty": _EMPTY[options.empty],
     }
+    if options.ignore is not None:
+        rows["Left out"] = f"voxels whose label is {options.ignore}"
+    if options.penalty_mm is not None:
+        rows["Penalty"] = (
+            "a prediction that is missing or cannot be used counts as empty; distances are "
+            f"{options.penalty_mm:g} mm where one mask alone is empty"
+        )
+    if content.ghosts:
+        rows["In no file"] = f"class {listed(content.ghosts)}: in no table below"
     items = "".join(f"<dt>{key}</dt><dd>{escape(value)}</dd>" for key, value in rows.items())
     return f"<dl>{items}</dl>"
+
+
+def _asked(options: Options) -> str:
+    if options.layout in PER_CLASS:
+        return "one file each"
+    if options.labels is None:
+        return f"{options.classes}" if options.classes == 1 else f"1 to {options.classes}"
+    return f"{listed(options.labels)}; other values count as background"
+
+
+def listed(names: Sequence[object], most: int = 12) -> str:
+    """Names with commas between them, the first of many."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(str, names[:most])) + more
+
+
+def _notes(results: Sequence[CaseResult]) -> str:
+    noted = [(r.name, " ".join(r.notes)) for r in results if r.notes]
+    items = "".join(f"<li><b>{escape(name)}</b>: {escape(text)}</li>" for name, text in noted)
+    return f"<h2>Notes</h2><ul>{items}</ul>" if noted else ""
 
 
 def _failures(failures: Sequence[Failure]) -> str:
@@ -95,6 +137,25 @@ def _failures(failures: Sequence[Failure]) -> str:
         '<section class="failed"><h2>Cases without a result</h2><p>They are in no mean and no '
         f"figure below.</p><ul>{items}</ul></section>"
     )
+
+
+def _classes(summary: pd.DataFrame, cases: int) -> str:
+    """Means over cases by class; how many cases the overlap is defined in says how rare one is."""
+    by_class: dict[str, dict[str, float]] = {}
+    for row in summary.itertuples(index=False):
+        metric, _, name = str(row.metric).partition("/")
+        if name not in ("", "mean", "union") and metric in _BY_CLASS:
+            by_class.setdefault(name, {"n": row.n})[metric] = float(row.mean)
+    if not by_class:
+        return ""
+    shown = [name for name in _BY_CLASS if any(name in values for values in by_class.values())]
+    rows = (
+        (name, f"{values['n']} of {cases}", *(_cell(values.get(m, math.nan)) for m in shown))
+        for name, values in by_class.items()
+    )
+    head = ("class", "cases with Dice", *shown)
+    caption = "Means over cases by class; tidy.csv and summary.csv hold all metrics"
+    return "<h2>Classes</h2>" + table(caption, head, rows).text
 
 
 def _cases(results: Sequence[CaseResult], shown: Sequence[str]) -> str:

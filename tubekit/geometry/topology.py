@@ -152,12 +152,12 @@ def _euler_number(mask: Bool[np.ndarray, "*s"], connectivity: str) -> int:
     shape = (1,) * (3 - mask.ndim) + mask.shape
     volume = np.ascontiguousarray(mask).view(np.uint8).reshape(shape)
     sums = np.zeros(len(volume) + 1, np.int64)
-    in_slabs(sum_windows, len(sums), volume, _window_table(connectivity), sums)
+    in_slabs(sum_windows, len(sums), volume, window_table(connectivity), sums)
     return int(sums.sum()) // 8
 
 
 @functools.cache
-def _window_table(connectivity: str) -> Int8[np.ndarray, "256"]:
+def window_table(connectivity: str) -> Int8[np.ndarray, "256"]:
     """Eight times the Euler number of a window of 2 x 2 x 2 voxels, to be summed over windows.
 
     ``"full"``: an object is the union of closed cubes, so around the middle of the window there

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Num
 from torch import Tensor, nn
 
 from tubekit import _check
+from tubekit._accept import Array, Whole
 from tubekit.losses.batch import Batch, accepted
 from tubekit.losses.classes import class_factors, foreground_masks, foreground_probs
 
@@ -69,8 +70,8 @@ class SegmentationLoss(nn.Module):
         *,
         reduction: str = "mean",
         include_background: bool = False,
-        weight: Sequence[float] | Tensor | None = None,
-        ignore_index: int | None = None,
+        weight: Sequence[float] | Array | None = None,
+        ignore_index: Whole | None = None,
         multi_label: bool = False,
         validate: bool = True,
     ) -> None:
@@ -208,9 +209,9 @@ class SegmentationLoss(nn.Module):
 
     def reduce(
         self,
-        scores: Float[Tensor, "n k"],
+        scores: Float[Tensor, "n *k"],
         cost: Callable[[Tensor], Tensor],
-        counted: Bool[Tensor, "n k"] | None = None,
+        counted: Bool[Tensor, "n *k"] | None = None,
     ) -> Float[Tensor, "..."]:
         """Reduce scores of samples and classes.
 

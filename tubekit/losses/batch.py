@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from tubekit import _check
+from tubekit._recorded import recorded
 from tubekit.losses import checks
 
 
@@ -16,7 +17,7 @@ class Batch(NamedTuple):
 
     Attributes:
         logits: (b c *s), float32 or float64.
-        target: (b 1 *s) int64 classes, or floating shares: (b c *s), or (b 1 *s) of one channel.
+        target: (b 1 *s) int64 classes, or (b c *s) floating shares, always so for one channel.
         valid: (b 1 *s) bool, or ``None`` for all voxels.
         maps: the target maps by name; ``spacing``, where given, as one tuple per sample.
     """
@@ -34,11 +35,6 @@ class Batch(NamedTuple):
             maps = {name: value[one] for name, value in self.maps.items()}
             alone.append(Batch(self.logits[one], self.target[one], valid, maps))
         return alone
-
-
-def recorded() -> bool:
-    """True while a program is compiled, exported or traced, when no value may decide anything."""
-    return torch.compiler.is_compiling() or torch.jit.is_tracing()
 
 
 def accepted(
@@ -77,15 +73,13 @@ def accepted(
     if known is not None:
         labels = labels.where(known, 0)
         tensors = {n: v if v.is_floating_point() else v.where(known, 0) for n, v in tensors.items()}
-    if validate and not recorded():
-        checks.values(labels, tensors, scores.shape[1], multi_label)
     # Sums over a million voxels need more than the three digits of bfloat16.
     wide = scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
-    labels = (
-        labels.to(wide.dtype)
-        if checks.is_shares(labels, wide.shape[1], multi_label)
-        else labels.long()
-    )
+    if shares := multi_label or labels.shape[1] > 1 or wide.shape[1] == 1:
+        labels = labels.to(wide.dtype)  # of one channel the classes 0 and 1 are its shares
+    if validate and not recorded():
+        checks.values(labels, tensors, wide.shape[1], shares=shares, exclusive=not multi_label)
+    labels = labels if shares else labels.long()
     if spacing is not None:
         tensors["spacing"] = per_sample(spacing, len(wide), wide.ndim - 2)
     return Batch(wide, labels, known, tensors)

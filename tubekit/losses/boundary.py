@@ -103,12 +103,12 @@ class BoundaryLoss(SegmentationLoss):
                 "a cast, which cuts the distances to whole numbers"
             )
         union = not (self.include_background or self.multi_label)
-        if distances.shape[1] not in ({1, probs.shape[1]} if union else {probs.shape[1]}):
-            kind = "one per foreground class" if union else "one per class"
+        allowed = [1, probs.shape[1]] if union else [probs.shape[1]]
+        if distances.shape[1] not in allowed:
             raise ValueError(
-                f"signed_distance must have {'one channel or ' if union else ''}{probs.shape[1]}, "
-                f"{kind}, got {distances.shape[1]}; leave out the background"
-                f"{'' if union else ' only where the loss does'}"
+                f"signed_distance must have {'one channel or ' if union else ''}{allowed[-1]}, one "
+                f"per {'foreground ' if union else ''}class, got {distances.shape[1]}; leave out "
+                "what the loss leaves out"
             )
         if distances.shape[1] == 1:
             probs = probs.sum(1, keepdim=True)

@@ -17,12 +17,6 @@ FROM_NETWORK = ("mixed_logits",)
 """Maps that may be NaN or infinite as logits may."""
 
 
-def is_shares(labels: Tensor, channels: int, multi_label: bool) -> bool:
-    """Whether a target holds a share per channel and not class indices."""
-    one = channels == 1 and labels.is_floating_point()
-    return multi_label or labels.shape[1] > 1 or one
-
-
 def names(maps: Mapping[str, object], needs: Sequence[str], optional: Sequence[str]) -> None:
     if missing := [name for name in needs if name not in maps]:
         raise TypeError(
@@ -55,15 +49,16 @@ def shapes(logits: Tensor, tensors: Mapping[str, Any], multi_label: bool) -> Non
     samples, channels, *grid = logits.shape
     for name, value in tensors.items():
         _check.tensor(name, value)
-        found = tuple(value.shape)
+        found = (*value.shape,)
         if name == "target":  # one-hot channels, or class indices
-            allowed = {channels} if multi_label else {1, channels}
+            allowed = [channels] if multi_label else [1, channels]
         else:  # a map may hold one channel per class, the valid mask has one
-            allowed = {1} if name == "valid" or value.ndim != logits.ndim else {found[1]}
-        if found not in {(samples, n, *grid) for n in allowed}:
-            shapes = " or ".join(str((samples, n, *grid)) for n in sorted(allowed))
+            allowed = [1] if name == "valid" or value.ndim != logits.ndim else [found[1]]
+        shapes = [(samples, n, *grid) for n in allowed]
+        if found not in shapes:
+            wanted = " or ".join(map(str, dict.fromkeys(shapes)))
             raise ValueError(
-                f"{name} must have shape {shapes} beside logits {tuple(logits.shape)}, got "
+                f"{name} must have shape {wanted} beside logits {tuple(logits.shape)}, got "
                 f"{found}; keep the grid of the logits and one channel{_more(name, multi_label)}"
             )
         if name == "valid" and value.dtype != torch.bool:
@@ -81,15 +76,16 @@ def _more(name: str, multi_label: bool) -> str:
     return " per class of multi_label" if multi_label else ", or one per class as one-hot"
 
 
-def values(labels: Tensor, maps: Mapping[str, Tensor], channels: int, multi_label: bool) -> None:
+def values(
+    labels: Tensor, maps: Mapping[str, Tensor], channels: int, *, shares: bool, exclusive: bool
+) -> None:
     """All values at once: every tensor against its limits, and one look at the answers."""
-    shares = is_shares(labels, channels, multi_label)
     classes = max(2, channels)
     limits = {"target": (labels, 0, 1 if shares else classes - 1)}
     for name, value in maps.items():
         if name in UNIT_MAPS:
             limits[name] = (value, 0, 1)
-        elif name in FROM_NETWORK:
+        elif value.is_floating_point() and name in FROM_NETWORK:
             continue
         elif value.is_floating_point():
             largest = torch.finfo(value.dtype).max
@@ -102,12 +98,12 @@ def values(labels: Tensor, maps: Mapping[str, Tensor], channels: int, multi_labe
         right += [least >= low, most <= high]
     if labels.is_floating_point() and not shares:
         right.append((labels == labels.floor()).all())
-    if shares and labels.shape[1] > 1 and not multi_label:
+    if shares and labels.shape[1] > 1 and exclusive:
         right.append(((labels.sum(1) - 1).abs() <= 1e-3).all())
     if "mix_weight" in maps:
         right.append((maps["mix_weight"].flatten(1) == maps["mix_weight"].flatten(1)[:, :1]).all())
     if not torch.stack(right).all():
-        _explain(limits, labels, maps, shares, multi_label)
+        _explain(limits, labels, maps, shares)
 
 
 def _explain(
@@ -115,7 +111,6 @@ def _explain(
     labels: Tensor,
     maps: Mapping[str, Tensor],
     shares: bool,
-    multi_label: bool,
 ) -> None:
     """The error that ``values`` found."""
     for name, (value, low, high) in limits.items():
@@ -124,14 +119,14 @@ def _explain(
             _check.finite(name, value)
         elif not (least >= low and most <= high):
             remedy = UNIT_MAPS.get(name) or _remedy(name, most if most > high else least)
-            within = f"[{low}, {high}]" if value.is_floating_point() else f"{low}..{high}"
+            within = f"[{low}, {high}]" if name in UNIT_MAPS else f"{low}..{high}"
             raise ValueError(f"{name} must lie in {within}, got {least:g}..{most:g}; {remedy}")
     if labels.is_floating_point() and not shares:
         raise ValueError(
             "target must hold integer classes, got fractions; resample labels by nearest "
             "neighbour, or pass shares with one channel per class"
         )
-    if shares and labels.shape[1] > 1 and not multi_label:
+    if labels.shape[1] > 1 and ((labels.sum(1) - 1).abs() > 1e-3).any():
         raise ValueError(
             "target of one channel per class must sum to 1 in every voxel, got other sums; where "
             "classes overlap build the loss with multi_label=True"

@@ -20,7 +20,7 @@ def cross_entropy(
     *,
     weight: Sequence[float] | None = None,
     multi_label: bool = False,
-) -> Float[Tensor, "b *s"]:
+) -> Float[Tensor, "b *n"]:
     """Negative log-probability of the true class in every voxel.
 
     Args:
@@ -40,7 +40,7 @@ def cross_entropy(
         tensor([[[0.6931]]])
     """
     if multi_label or logits.shape[1] == 1:
-        chosen, true = (logits, target) if multi_label else (logits[:, 0], target[:, 0])
+        chosen, true = (logits, target) if multi_label else (logits.squeeze(1), target.squeeze(1))
         true = true.to(logits.dtype)
         values = F.binary_cross_entropy_with_logits(chosen, true, reduction="none")
         if weight is None:
@@ -49,9 +49,12 @@ def cross_entropy(
             return values * _along_channels(logits, weight)
         found, missed = true * F.logsigmoid(chosen), (1 - true) * F.logsigmoid(-chosen)
         return -(weight[1] * found + weight[0] * missed)
-    factors = None if weight is None else logits.new_tensor(weight)
-    true = target if target.is_floating_point() else target[:, 0].long()
-    return F.cross_entropy(logits, true, weight=factors, reduction="none")
+    if target.is_floating_point():
+        factors = None if weight is None else logits.new_tensor(weight)
+        return F.cross_entropy(logits, target, weight=factors, reduction="none")
+    # Faster than torch's loss with reduction="none", and the same to the last bit.
+    values = -logits.log_softmax(1).gather(1, target.long()).squeeze(1)
+    return values if weight is None else values * logits.new_tensor(weight)[target.squeeze(1)]
 
 
 def _along_channels(logits: Tensor, weight: Sequence[float]) -> Tensor:
@@ -103,25 +106,26 @@ class CrossEntropyLoss(SegmentationLoss):
     ) -> Float[Tensor, "..."]:
         self._check_weight(logits.shape[1])
         voxels = self.voxels(logits, target)
-        if valid is None and self.weight is None:
-            return {"mean": voxels.mean, "sum": voxels.sum}.get(self.reduction, lambda: voxels)()
-        counted = logits.new_ones(()).expand_as(voxels)
+        counted = None
         if self.weight is not None:
             found = weights_of(target, logits, self.weight, multi_label=self.multi_label)
             counted = found if self.multi_label else found[:, 0]
         if valid is not None:
             inside = (valid if self.multi_label else valid[:, 0]).to(voxels.dtype)
-            voxels, counted = voxels * inside, counted * inside
+            voxels = voxels * inside
+            counted = inside.expand_as(voxels) if counted is None else counted * inside
         if self.reduction == "none":
             return voxels
         if self.reduction == "sum":
             return voxels.sum()
+        if counted is None:
+            return voxels.sum() / voxels.numel()  # the mean, without its detour on the way back
         least = 1 if self.weight is None else torch.finfo(voxels.dtype).tiny
         return voxels.sum() / counted.sum().clamp(min=least)
 
     def voxels(
         self, logits: Float[Tensor, "b c *s"], target: Num[Tensor, "b #c *s"]
-    ) -> Float[Tensor, "b *s"]:
+    ) -> Float[Tensor, "b *n"]:
         """Weighted values of all voxels."""
         return cross_entropy(logits, target, weight=self.weight, multi_label=self.multi_label)
 
@@ -168,7 +172,7 @@ class FocalLoss(CrossEntropyLoss):
 
     def voxels(
         self, logits: Float[Tensor, "b c *s"], target: Num[Tensor, "b #c *s"]
-    ) -> Float[Tensor, "b *s"]:
+    ) -> Float[Tensor, "b *n"]:
         values = super().voxels(logits, target)
         plain = values
         if self.weight is not None:

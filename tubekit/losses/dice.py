@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from jaxtyping import Bool, Float, Integer
+from jaxtyping import Bool, Float, Num
 from torch import Tensor
 
 from tubekit import _check
@@ -62,7 +62,7 @@ class SoftDiceLoss(SegmentationLoss):
 
     def from_probs(
         self, probs: Float[Tensor, "b k *s"], masks: Float[Tensor, "b k *s"], **maps: Tensor
-    ) -> Float[Tensor, ""]:
+    ) -> Float[Tensor, "..."]:
         scores = soft_dice(probs, masks, smooth=self.smooth, batch=self.batch)
         return self.reduce(scores, lambda score: 1 - score)
 
@@ -86,7 +86,7 @@ class DiceCELoss(SegmentationLoss):
     def from_logits(
         self,
         logits: Float[Tensor, "b c *s"],
-        target: Integer[Tensor, "b 1 *s"],
+        target: Num[Tensor, "b #c *s"],
         *,
         valid: Bool[Tensor, "b 1 *s"] | None = None,
         **maps: Tensor,

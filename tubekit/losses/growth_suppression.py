@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Num
 from torch import Tensor
 
 from tubekit._accept import Whole, whole
+from tubekit._recorded import refuse_export
 from tubekit.losses.base import SegmentationLoss, nonnegative
 from tubekit.losses.mix_equivalence import MixEquivalenceLoss
 from tubekit.losses.reconnection import ReconnectionLoss
@@ -102,6 +103,15 @@ class GrowthSuppressionLoss(SegmentationLoss):
         weights = dict.fromkeys(GROWTH, 1.0) | dict.fromkeys(SUPPRESSION, self.suppression)
         return torch.stack([weights[name] * value for name, value in terms.items()]).sum()
 
+    def _warming_up(self) -> bool:
+        if not (self.training and self.warmup_steps):
+            return False
+        refuse_export(
+            "GrowthSuppressionLoss decides by a count of calls in its warm-up",
+            "call eval() or set warmup_steps=0",
+        )
+        return int(self.calls) < self.warmup_steps
+
     def terms(
         self,
         logits: Float[Tensor, "b c *s"],
@@ -124,7 +134,7 @@ class GrowthSuppressionLoss(SegmentationLoss):
         probs = self.probs(logits)
         relaxed = self.relaxed_supervision.of_both
         terms = {"relaxed_supervision": relaxed(logits, probs, target, maps["confidence"], valid)}
-        if not (self.training and self.warmup_steps and int(self.calls) < self.warmup_steps):
+        if not self._warming_up():
             terms["reconnection"] = self.reconnection.of_probs(probs, valid)
         if self.suppression:
             terms["spatial_prior"] = self.spatial_prior.of_probs(probs, maps["image"], valid)

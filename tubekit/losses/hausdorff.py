@@ -12,10 +12,10 @@ from torch import Tensor
 
 from tubekit import _check
 from tubekit._machine import threads
+from tubekit._recorded import opaque
 from tubekit.losses.base import SegmentationLoss, nonnegative
 from tubekit.losses.batch import per_sample
 from tubekit.losses.boundary import mean_of_valid, means
-from tubekit.losses.opaque import opaque
 from tubekit.types import Spacing
 
 SIDES = ("both", "inside")
@@ -111,7 +111,7 @@ def squared_distances(
     return distance_field(masks, sides, [step for row in alike for step in row], valid)
 
 
-@opaque(torch.float32)
+@opaque(lambda masks, *rest: torch.empty_like(masks, dtype=torch.float32))
 def distance_field(masks: Tensor, sides: str, steps: list[float], valid: Tensor | None) -> Tensor:
     """``squared_distances`` with as many steps as axes, or as many for every sample."""
     ndim = masks.ndim - 2
@@ -225,7 +225,9 @@ class HausdorffDTLoss(SegmentationLoss):
     ) -> Float[Tensor, "..."]:
         probs = self.probs(logits)
         masks, spacing = self.masks(target, probs), maps.get("spacing", self.spacing)
-        errors = _weighted_errors(probs, masks, self.alpha, self.sides, spacing, valid)
         if self.reduction == "mean" and self.weight is None:
-            return mean_of_valid(errors, valid)
+            return hausdorff_dt(
+                probs, masks, alpha=self.alpha, sides=self.sides, spacing=spacing, valid=valid
+            )
+        errors = _weighted_errors(probs, masks, self.alpha, self.sides, spacing, valid)
         return self.reduce(means(errors, valid), pos)

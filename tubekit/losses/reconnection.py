@@ -9,12 +9,11 @@ from torch import Tensor
 
 from tubekit import _check
 from tubekit._accept import Whole, whole
+from tubekit._recorded import opaque, recorded
 from tubekit.geometry import reconnect, soft_skeleton
 from tubekit.geometry.reconnect import TARGETS
 from tubekit.losses.base import SegmentationLoss, nonnegative
-from tubekit.losses.batch import recorded
 from tubekit.losses.cross_entropy import MEANS
-from tubekit.losses.opaque import opaque
 
 ON = ("skeleton", "probs")
 LOWEST = 1e-6  # the logarithm is taken of this at least
@@ -89,10 +88,10 @@ def reconnection_loss(
                 "or softmax of logits first"
             )
     limits = max_distance, min_voxels, to, chains
-    return _of_skeleton(probs, iterations, threshold, limits, on, mean_over, valid)
+    return reconnected_entropy(probs, iterations, threshold, limits, on, mean_over, valid)
 
 
-def _of_skeleton(
+def reconnected_entropy(
     probs: Float[Tensor, "b k *s"],
     iterations: Whole,
     threshold: float,
@@ -120,7 +119,7 @@ def _of_skeleton(
     return (sums / counts.clamp(min=1)).sum() / (sizes > 0).sum().clamp(min=1)
 
 
-@opaque(torch.bool)
+@opaque(lambda cut, *rest: torch.empty_like(cut))
 def joined(cut: Tensor, max_distance: float, min_voxels: int, to: str, chains: bool) -> Tensor:
     """``reconnect`` of every sample and class, made on the CPU."""
     skeletons = cut.cpu().numpy()
@@ -194,7 +193,7 @@ class ReconnectionLoss(SegmentationLoss):
         self, probs: Float[Tensor, "b k *s"], valid: Bool[Tensor, "b 1 *s"] | None
     ) -> Float[Tensor, ""]:
         """The loss where probabilities are known already."""
-        return _of_skeleton(
+        return reconnected_entropy(
             probs if valid is None else probs * valid,
             self.iterations,
             self.threshold,

@@ -6,8 +6,8 @@ from typing import Any
 from jaxtyping import Bool, Float, Integer, Num
 from torch import Tensor
 
+from tubekit._recorded import recorded
 from tubekit.losses.base import SegmentationLoss, nonnegative
-from tubekit.losses.batch import recorded
 from tubekit.losses.recall import present, soft_recall
 
 

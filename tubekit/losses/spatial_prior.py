@@ -8,6 +8,7 @@ from torch import Tensor
 
 from tubekit import _check
 from tubekit._accept import Whole, whole
+from tubekit._recorded import recorded, with_slope
 from tubekit.geometry.similarity import similar_neighbours
 from tubekit.losses.base import SegmentationLoss
 
@@ -66,7 +67,11 @@ def spatial_prior(
     known = torch.ones_like(probs[:, :1]) if valid is None else valid.to(probs.dtype)
     if valid is not None:
         probs = probs * known
-    energy = _Energy.apply(probs, image, known, form == "potts", window, *sigmas)
+    others = image, known, form == "potts", window, *sigmas
+    if recorded():
+        energy = with_slope(*energy_and_slope(probs.detach(), *others), probs)
+    else:
+        energy = _Energy.apply(probs, *others)
     return energy / (known.sum() * probs.shape[1] * neighbours).clamp(min=1)
 
 
@@ -83,34 +88,38 @@ def _checked_radius(
     return None if radius is None else whole("radius", radius)
 
 
-class _Energy(torch.autograd.Function):
+def energy_and_slope(
+    probs: Tensor,
+    image: Tensor,
+    known: Tensor,
+    potts: bool,
+    radius: int,
+    sigma_position: float,
+    sigma_intensity: float,
+) -> tuple[Tensor, Tensor]:
     """Sum over pairs and its gradient, from one pass: the sums over neighbours are both."""
+    summed = similar_neighbours(
+        torch.cat([probs, known], 1) if potts else probs,
+        image,
+        radius=radius,
+        sigma_position=sigma_position,
+        sigma_intensity=sigma_intensity,
+    )
+    # With K the symmetric matrix of similarities: p' K p, or p' K (1 - p).
+    if potts:
+        around, everyone = summed[:, :-1], summed[:, -1:]
+        return (probs * (everyone - around)).sum(), everyone - 2 * around
+    return (probs * summed).sum(), 2 * summed
+
+
+class _Energy(torch.autograd.Function):
+    """``energy_and_slope`` with the slope as its backward pass."""
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        probs: Tensor,
-        image: Tensor,
-        known: Tensor,
-        potts: bool,
-        radius: int,
-        sigma_position: float,
-        sigma_intensity: float,
-    ) -> Tensor:
-        summed = similar_neighbours(
-            torch.cat([probs, known], 1) if potts else probs,
-            image,
-            radius=radius,
-            sigma_position=sigma_position,
-            sigma_intensity=sigma_intensity,
-        )
-        # With K the symmetric matrix of similarities: p' K p, or p' K (1 - p).
-        if potts:
-            around, everyone = summed[:, :-1], summed[:, -1:]
-            ctx.save_for_backward(probs, everyone - 2 * around)
-            return (probs * (everyone - around)).sum()
-        ctx.save_for_backward(probs, 2 * summed)
-        return (probs * summed).sum()
+    def forward(ctx: Any, probs: Tensor, *others: Any) -> Tensor:
+        value, slope = energy_and_slope(probs, *others)
+        ctx.save_for_backward(probs, slope)
+        return value
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:

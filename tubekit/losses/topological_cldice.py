@@ -9,6 +9,7 @@ from torch import Tensor
 
 from tubekit import _check
 from tubekit._accept import Whole, whole
+from tubekit._recorded import recorded, refuse_export
 from tubekit.geometry import topological_skeleton
 from tubekit.losses.base import SegmentationLoss, nonnegative
 from tubekit.losses.cldice import POOLED, centerline_dice
@@ -49,6 +50,8 @@ def topological_cldice(
     Reference: Menten et al., ICCV 2023.
     """
     _check.same_shape(probs=probs, masks=masks)
+    if not recorded() and probs.detach().sum().isnan():  # of which no skeleton can be made
+        return probs.flatten(int(reduction == "sample")).sum(-1).reshape(-1)
     probs_skeleton = topological_skeleton(
         probs, iterations, method, beta=beta, tau=tau, generator=generator
     )
@@ -107,7 +110,7 @@ class TopologicalClDiceLoss(SegmentationLoss):
 
     def from_probs(
         self, probs: Float[Tensor, "b k *s"], masks: Float[Tensor, "b k *s"], **maps: Tensor
-    ) -> Float[Tensor, ""]:
+    ) -> Float[Tensor, "..."]:
         noisy = self.training and self.beta > 0
         score = topological_cldice(
             probs,
@@ -123,6 +126,10 @@ class TopologicalClDiceLoss(SegmentationLoss):
         return self.reduce(score, lambda share: 1 - share)
 
     def _next_generator(self, device: torch.device) -> torch.Generator:
+        refuse_export(
+            "TopologicalClDiceLoss draws noise from a generator of its own in training mode",
+            "call eval() or set beta=0",
+        )
         # A multiplier keeps the draws of neighbouring seeds apart.
         seed = self.seed * 1_000_003 + int(self.draws)
         self.draws += 1

@@ -1,7 +1,7 @@
 """All metrics of one case, binary or with several classes."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Shaped
@@ -16,7 +16,7 @@ from tubekit.metrics.topology import betti_difference_0, betti_error_0, betti_er
 Metric = Callable[..., float]
 Labels = Shaped[Array, "..."]
 """Integer classes or a binary mask; ``class_maps`` checks the rest and says what is wrong."""
-Classes = Whole | Sequence[Whole]
+Classes = Whole | Sequence[Whole] | Array
 """The number of foreground classes, or those of them that are asked for."""
 Values = dict[str, float]
 
@@ -95,24 +95,24 @@ def class_maps(
     """
     pred, target = _accept.array("pred", pred), _accept.array("target", target)
     _check.same_shape(pred=pred, target=target)
-    listed = np.ndim(classes) > 0
+    listed = isinstance(classes, Sequence) or (isinstance(classes, Array) and classes.ndim > 0)
     wanted = _listed(classes) if listed else tuple(range(1, _accept.whole("classes", classes) + 1))
     ignored = 0
     if ignore is not None:
         out = target == _accept.whole("ignore", ignore, at_least=-(2**31))
         ignored = int(np.count_nonzero(out))
         pred, target = (np.where(out, labels.dtype.type(0), labels) for labels in (pred, target))
-    maps = []
-    for name, labels in (("pred", pred), ("target", target)):
+
+    def plain(name: str, labels: np.ndarray) -> np.ndarray:
         if wanted == (1,) and not listed:
-            labels = _check.binary(name, labels)
-        else:
-            _check.integer_classes(name, labels, None if listed else len(wanted) + 1)
-        maps.append(np.where(np.isin(labels, wanted), labels, 0) if listed else labels)
-    return ClassMaps(*maps, wanted, ignored)
+            return _check.binary(name, labels)
+        _check.integer_classes(name, labels, None if listed else len(wanted) + 1)
+        return np.where(np.isin(labels, wanted), labels, 0) if listed else labels
+
+    return ClassMaps(plain("pred", pred), plain("target", target), wanted, ignored)
 
 
-def _listed(classes: Sequence[Whole]) -> tuple[int, ...]:
+def _listed(classes: Any) -> tuple[int, ...]:
     wanted = tuple(_accept.whole("a class", k) for k in classes)
     if not wanted or len(set(wanted)) < len(wanted):
         raise ValueError(f"expected a list of different classes, got {wanted}; e.g. [1, 2, 15]")
@@ -153,7 +153,7 @@ def side_by_side(
     per_class: Mapping[str, Values], present: Iterable[str], union: Values | None
 ) -> Values:
     """``dice/1``, ``dice/2``, ..., ``dice/mean`` over what is present, and ``dice/union``."""
-    present, result = list(present), {}
+    present, result = list(present), Values()
     for name in dict.fromkeys(name for values in per_class.values() for name in values):
         of_class = {k: values.get(name, np.nan) for k, values in per_class.items()}
         defined = [of_class[k] for k in present if not np.isnan(of_class[k])]

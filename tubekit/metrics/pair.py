@@ -39,7 +39,9 @@ def one_mask(name: str, mask: Mask) -> Bool[np.ndarray, "*s"]:
     return _check.binary(name, _accept.array(name, mask))
 
 
-def joint_box(pred: Mask, target: Mask) -> tuple[slice, ...]:
+def joint_box(
+    pred: Shaped[np.ndarray, "..."], target: Shaped[np.ndarray, "..."]
+) -> tuple[slice, ...]:
     """Smallest box that holds the foreground of both masks; at the origin if there is none.
 
     No axis is cut down to one voxel: a plate in a volume is no volume of one slice.

@@ -77,11 +77,12 @@ def betti_errors(
     pred, target, _ = mask_pair(whole, target, spacing)
     if tile is None:
         return _errors(pred, target, connectivity)
-    _, tile = without_flat_axes(whole, _accept.per_axis("tile", tile, whole.ndim))
-    steps = [range(0, size, n) for size, n in zip(pred.shape, tile, strict=True)]
+    per_axis = _accept.per_axis("tile", tile, whole.ndim)
+    sides = [int(n) for n in without_flat_axes(whole, per_axis)[1]]
+    steps = [range(0, size, n) for size, n in zip(pred.shape, sides, strict=True)]
     found = []
     for corner in itertools.product(*steps):
-        box = tuple(slice(low, low + n) for low, n in zip(corner, tile, strict=True))
+        box = tuple(slice(low, low + n) for low, n in zip(corner, sides, strict=True))
         found.append(_errors(pred[box], target[box], connectivity))
     errors = np.mean([one.errors for one in found], axis=0)
     return BettiErrors(tuple(errors.tolist()), float(np.mean([one.signed_0 for one in found])))
