@@ -50,6 +50,14 @@ def predict_probs(
         ValueError: an argument out of range, an image that is not finite, or a network whose
             output is not understood or smaller than the window.
 
+    Example:
+        >>> import numpy as np
+        >>> from tubekit.inference import predict_probs
+        >>> from tubekit.networks import UNet
+        >>> image = np.zeros((1, 20, 24), np.float32)
+        >>> predict_probs(UNet(2, 1, 2, features=(4, 8)), image, patch_size=16).shape
+        (2, 20, 24)
+
     Reference: Isensee et al., Nature Methods 18, 2021 (weights, overlap, mirroring).
     """
     _check.dimensions("image", image, (3, 4))
@@ -117,6 +125,14 @@ def predict_label(
     """The most probable class of every voxel; arguments and errors as in ``predict_probs``.
 
     With one output channel, 1 where the foreground's probability exceeds one half.
+
+    Example:
+        >>> import numpy as np
+        >>> from tubekit.inference import predict_label
+        >>> from tubekit.networks import UNet
+        >>> image = np.zeros((1, 20, 24), np.float32)
+        >>> predict_label(UNet(2, 1, 2, features=(4, 8)), image, patch_size=16).shape
+        (20, 24)
     """
     probs = predict_probs(
         network,

@@ -35,6 +35,13 @@ class DCUNet(UShape):
     Raises:
         ValueError: an argument out of range.
 
+    Example:
+        >>> import torch
+        >>> from tubekit.networks import DCUNet
+        >>> network = DCUNet(2, 1, 2, features=(4, 8))
+        >>> network(torch.zeros(1, 1, 16, 16)).shape
+        torch.Size([1, 2, 16, 16])
+
     Reference: Jin et al., DUNet: A deformable network for retinal vessel segmentation,
         Knowledge-Based Systems 178, 2019; Yang et al., DCU-net: a deformable convolutional neural
         network based on cascade U-net for retinal vessel segmentation, Multimedia Tools and

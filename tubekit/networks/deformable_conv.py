@@ -95,6 +95,14 @@ class DeformableConv(nn.Module):
         bias: add a bias per output channel.
     Raises:
         ValueError: an argument out of range; in ``forward``, features that do not fit.
+
+    Example:
+        >>> import torch
+        >>> from tubekit.networks import DeformableConv
+        >>> layer = DeformableConv(2, 4, 3)
+        >>> layer(torch.zeros(1, 4, 9, 8)).shape
+        torch.Size([1, 3, 9, 8])
+
     Reference: Dai et al., Deformable Convolutional Networks, ICCV 2017, section 2.1.
     """
 

@@ -36,6 +36,13 @@ class DSCNet(UShape):
     Raises:
         ValueError: an argument out of range.
 
+    Example:
+        >>> import torch
+        >>> from tubekit.networks import DSCNet
+        >>> network = DSCNet(2, 1, 2, features=(4, 8))
+        >>> network(torch.zeros(1, 1, 16, 16)).shape
+        torch.Size([1, 2, 16, 16])
+
     Reference: Qi et al., Dynamic Snake Convolution based on Topological Geometric Constraints for
         Tubular Structure Segmentation, ICCV 2023, section 3 and figure 2.
     """

@@ -127,6 +127,13 @@ class HRNet(nn.Module):
     Raises:
         ValueError: a number below 1, or not four module counts.
 
+    Example:
+        >>> import torch
+        >>> from tubekit.networks import HRNet
+        >>> network = HRNet(1, 2, width=4, modules=(1, 1, 1, 1), blocks=1)
+        >>> network(torch.zeros(1, 1, 64, 64)).shape
+        torch.Size([1, 2, 64, 64])
+
     Reference: Sun et al., arXiv:1904.04514, section 3 (HRNetV2).
     """
 

@@ -112,6 +112,14 @@ class SnakeConv(nn.Module):
         as_released: see ``snake_curve``.
     Raises:
         ValueError: an argument out of range; in ``forward``, features that do not fit.
+
+    Example:
+        >>> import torch
+        >>> from tubekit.networks import SnakeConv
+        >>> layer = SnakeConv(2, 4, 3, axis=1)
+        >>> layer(torch.zeros(1, 4, 9, 8)).shape
+        torch.Size([1, 3, 9, 8])
+
     Reference: Qi et al., Dynamic Snake Convolution, ICCV 2023.
     """
 
@@ -177,6 +185,14 @@ class DynamicSnakeConv(nn.Module):
         extent: see ``SnakeConv``.
     Raises:
         ValueError: an argument out of range.
+
+    Example:
+        >>> import torch
+        >>> from tubekit.networks import DynamicSnakeConv
+        >>> layer = DynamicSnakeConv(2, 4, 8)
+        >>> layer(torch.zeros(1, 4, 9, 8)).shape
+        torch.Size([1, 8, 9, 8])
+
     Reference: Qi et al., ICCV 2023, figure 2, the encoder's layer.
     """
 

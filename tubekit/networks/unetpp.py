@@ -37,6 +37,13 @@ class UNetPlusPlus(nn.Module):
     Raises:
         ValueError: an argument out of range.
 
+    Example:
+        >>> import torch
+        >>> from tubekit.networks import UNetPlusPlus
+        >>> network = UNetPlusPlus(2, 1, 2, features=(4, 8))
+        >>> network(torch.zeros(1, 1, 16, 16)).shape
+        torch.Size([1, 2, 16, 16])
+
     Reference: Zhou et al., UNet++: A Nested U-Net Architecture for Medical Image Segmentation,
         DLMIA 2018, equation 1 and section 3.
     """

@@ -75,6 +75,13 @@ class WingsNet(nn.Module):
     Raises:
         ValueError: an argument out of range.
 
+    Example:
+        >>> import torch
+        >>> from tubekit.networks import WingsNet
+        >>> network = WingsNet(3, 1, 1, features=(4, 8))
+        >>> network(torch.zeros(1, 1, 8, 8, 8)).logits.shape
+        torch.Size([1, 1, 8, 8, 8])
+
     Reference: Zheng et al., Alleviating Class-wise Gradient Imbalance for Pulmonary Airway
         Segmentation, IEEE TMI 40(9), 2021.
     """

@@ -31,6 +31,11 @@ class Preparation:
         sigmas_mm: scales of the vesselness, about the radii of the tubes.
     Raises:
         ValueError: a value out of range, or ``spacing`` together with ``scale``.
+
+    Example:
+        >>> from tubekit.own import Preparation
+        >>> Preparation(dimensions=2, channels=3, scale=0.5, vesselness="dark").inputs
+        4
     """
 
     dimensions: int

@@ -37,6 +37,11 @@ class Settings:
         seed: of split, weights and patches.
     Raises:
         ValueError: an unknown name or a value out of range.
+
+    Example:
+        >>> from tubekit.own import Settings
+        >>> Settings(loss="srl", steps=200).last_step
+        200
     """
 
     loss: str = "dice_ce"

@@ -31,6 +31,11 @@ def canal_phantom(
         Phantom with an image (1 z y x) and Betti numbers (2, 0, 0).
     Raises:
         ValueError: a size below the smallest, or another number of classes.
+
+    Example:
+        >>> from tubekit.phantoms import canal_phantom
+        >>> canal_phantom((32, 48, 48)).betti
+        (2, 0, 0)
     """
     shape = tuple(int(n) for n in size)
     if len(shape) != 3 or any(n < low for n, low in zip(shape, _MIN_SIZE, strict=True)):

@@ -40,6 +40,11 @@ def phantom_cases(
         classes: number of labels; ``None`` means 1, and 13 for ``"cow"``. CT has one.
     Raises:
         ValueError: an unknown name, a negative number, or a size the phantom refuses.
+
+    Example:
+        >>> from tubekit.phantoms import phantom_cases
+        >>> [case.image.shape for case in phantom_cases("canal", 1, seed=0, size=(32, 48, 48))]
+        [(1, 32, 48, 48)]
     """
     phantoms = (_draw(name, child, size, classes) for child in _seeds(name, n, seed))
     return [phantom.case for phantom in phantoms]

@@ -88,6 +88,11 @@ def circle_of_willis_phantom(
         Phantom with an image (1 z y x) and class ``i`` for ``ARTERIES[i - 1]``.
     Raises:
         ValueError: too small a size, an artery that cannot be absent, other numbers of classes.
+
+    Example:
+        >>> from tubekit.phantoms import circle_of_willis_phantom
+        >>> circle_of_willis_phantom((48, 72, 72), absent=()).betti
+        (1, 1, 0)
     """
     shape = tuple(int(n) for n in size)
     if len(shape) != 3 or any(n < low for n, low in zip(shape, _MIN_SIZE, strict=True)):

@@ -43,6 +43,16 @@ class LiverCT(Scanner):
         unlabelled_mm: their radius.
     Raises:
         ValueError: a range that descends, or a negative length, share, number or noise.
+
+    Example:
+        >>> import numpy as np
+        >>> from tubekit.phantoms import LiverCT, render_liver_ct
+        >>> vessels = np.zeros((12, 12, 12), int)
+        >>> vessels[2:10, 4:8, 4:8] = 1
+        >>> organ = np.ones((12, 12, 12), bool)
+        >>> ct = render_liver_ct(vessels, organ, (1.0, 1.0, 1.0), 0, model=LiverCT(tumours=(0, 0)))
+        >>> bool(ct[vessels == 1].mean() > ct[vessels == 0].mean())
+        True
     """
 
     parenchyma_hu: Range = (90.0, 125.0)
@@ -103,6 +113,16 @@ def render_liver_ct(
     Raises:
         ValueError: masks of different shape or not 3-D, an empty organ, labels other than 0 to 2,
             a bad spacing.
+
+    Example:
+        >>> import numpy as np
+        >>> from tubekit.phantoms import LiverCT, render_liver_ct
+        >>> vessels = np.zeros((12, 12, 12), int)
+        >>> vessels[2:10, 4:8, 4:8] = 1
+        >>> organ = np.ones((12, 12, 12), bool)
+        >>> ct = render_liver_ct(vessels, organ, (1.0, 1.0, 1.0), 0, model=LiverCT(tumours=(0, 0)))
+        >>> bool(ct[vessels == 1].mean() > ct[vessels == 0].mean())
+        True
     """
     model = model or LiverCT()
     _check.same_shape(vessels=vessels, organ=organ)

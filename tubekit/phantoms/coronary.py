@@ -54,6 +54,11 @@ def coronary_phantom(
         of the coronary arteries, the aorta left out.
     Raises:
         ValueError: not three axes, a box that is too small, or no room for the trees.
+
+    Example:
+        >>> from tubekit.phantoms import coronary_phantom
+        >>> coronary_phantom((64, 64, 64)).betti
+        (2, 0, 0)
     """
     shape = tuple(int(n) for n in size)
     spacing = _check.spacing(spacing, 3)

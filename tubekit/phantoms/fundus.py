@@ -29,6 +29,11 @@ def fundus_phantom(size: int = 256, seed: int = 0, *, classes: int = 1, loops: i
         Phantom with an image (1 y x) in [0, 1] and the round field of view as ``case.valid``.
     Raises:
         ValueError: a size below 96, or no room for the wanted loops or classes.
+
+    Example:
+        >>> from tubekit.phantoms import fundus_phantom
+        >>> fundus_phantom(96).case.image.shape
+        (1, 96, 96)
     """
     if size < _MIN_SIZE:
         raise ValueError(

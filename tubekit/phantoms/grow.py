@@ -44,6 +44,13 @@ def grow_tree(
         The tree; ``Tree.betti`` holds for ``rasterise(tree)``.
     Raises:
         ValueError: a root does not fit, or there is no room for the wanted loops or classes.
+
+    Example:
+        >>> from tubekit.phantoms import GrowthRule, Root, grow_tree
+        >>> root = Root(start_mm=(4.0, 16.0), direction=(1.0, 0.0), radius_mm=2.0)
+        >>> tree = grow_tree((32, 32), seed=1, roots=[root], rule=GrowthRule(generations=2))
+        >>> tree.betti
+        (1, 0)
     """
     grower = _Grower(tuple(size), seed, rule or GrowthRule(), spacing, domain)
     for root in roots:
@@ -83,8 +90,7 @@ class _Grower:
         # Two voxels of separate branches never touch, not even by a corner.
         self.gap = (np.sqrt(len(shape)) + 0.5) * self.voxel
         self.rng = np.random.default_rng(seed)
-        self.canvas = Canvas(shape, self.spacing)
-        self.domain = domain
+        self.canvas, self.domain = Canvas(shape, self.spacing), domain
         self.branches: list[Branch] = []
         self.pulls: list[np.ndarray] = []
         self.starts: dict[tuple[float, ...], int] = {}

@@ -36,6 +36,12 @@ def vascular_phantom(
         Phantom with an image (1 z y x), vessels bright, Rician noise.
     Raises:
         ValueError: not three axes, or no room for the root, the loops or the classes.
+
+    Example:
+        >>> from tubekit.phantoms import vascular_phantom
+        >>> phantom = vascular_phantom((20, 24, 24), seed=1)
+        >>> phantom.case.image.shape, phantom.betti
+        ((1, 20, 24, 24), (1, 0, 0))
     """
     shape = tuple(int(n) for n in size)
     spacing = _check.spacing(spacing, 3)

@@ -82,6 +82,18 @@ def fit(
             the loss refuses its input (NaN, shapes, labels); then the message names the step.
         FloatingPointError: loss or gradient is not finite, in the step that the message names.
         OSError: the checkpoint cannot be written.
+
+    Example:
+        >>> import torch
+        >>> from tubekit.losses import CrossEntropyLoss
+        >>> from tubekit.networks import UNet
+        >>> from tubekit.training import fit
+        >>> image = torch.linspace(-1, 1, 256).view(1, 1, 16, 16)
+        >>> batch = {"image": image, "target": (image > 0).long()}
+        >>> network = UNet(2, 1, 2, features=(4, 8))
+        >>> result = fit(network, CrossEntropyLoss(), lambda index: batch, steps=2)
+        >>> result.steps_done, result.stopped_by
+        (2, 'steps')
     """
     started = time.perf_counter()
     limit = math.inf if max_seconds is None else max_seconds

@@ -18,6 +18,11 @@ def poly(step: int, steps: int, *, power: float = 0.9) -> float:
     Raises:
         ValueError: step outside 0..steps.
 
+    Example:
+        >>> from tubekit.training import poly
+        >>> poly(0, 100), round(poly(50, 100), 3)
+        (1.0, 0.536)
+
     Equation: :eq:`eq-poly`
 
     Reference: Isensee et al., Nature Methods 18, 2021 (power 0.9).

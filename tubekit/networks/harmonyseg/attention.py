@@ -26,6 +26,13 @@ def attend(
     Returns:
         For every query the mean of the values, weighted by how well their keys fit.
 
+    Example:
+        >>> import torch
+        >>> from tubekit.networks import attend
+        >>> q, k, v = torch.zeros(1, 2, 4), torch.zeros(1, 3, 4), torch.ones(1, 3, 4)
+        >>> attend(q, k, v, heads=2).tolist()
+        [[[1.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0]]]
+
     Equation: :eq:`eq-attention`
 
     Reference: Vaswani et al., NeurIPS 2017, equation 1.

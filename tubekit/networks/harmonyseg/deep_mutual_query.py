@@ -25,6 +25,13 @@ class DeepMutualQuery(nn.Module):
     Raises:
         ValueError: ``heads`` does not divide ``channels``.
 
+    Example:
+        >>> import torch
+        >>> from tubekit.networks import DeepMutualQuery
+        >>> image, vesselness = torch.zeros(2, 1, 8, 4, 4)
+        >>> [x.shape for x in DeepMutualQuery(8)(image, vesselness)]
+        [torch.Size([1, 8, 4, 4]), torch.Size([1, 8, 4, 4])]
+
     Equation: :eq:`eq-deep-mutual-query`
 
     Reference: Huang et al., ICCV 2025, arXiv:2504.07827, equation 1.

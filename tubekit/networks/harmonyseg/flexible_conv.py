@@ -27,6 +27,13 @@ class FlexibleConv(nn.Module):
         out_channels: channels of the output.
         stride: of the first convolution and of the shortcut.
 
+    Example:
+        >>> import torch
+        >>> from tubekit.networks import FlexibleConv
+        >>> layer = FlexibleConv(2, 4, 8, stride=2)
+        >>> layer(torch.zeros(1, 4, 16, 16)).shape
+        torch.Size([1, 8, 8, 8])
+
     Reference: Huang et al., ICCV 2025, arXiv:2504.07827 (flexible convolution block).
     """
 

@@ -53,6 +53,13 @@ class HarmonySeg(nn.Module):
     Raises:
         ValueError: an option out of range, or no channel left for the image.
 
+    Example:
+        >>> import torch
+        >>> from tubekit.networks import HarmonySeg
+        >>> network = HarmonySeg(2, 2, 1, features=(8, 8))
+        >>> network(torch.zeros(1, 2, 16, 16)).shape
+        torch.Size([1, 1, 16, 16])
+
     Reference: Huang et al., ICCV 2025, arXiv:2504.07827. Widths, heads, pooling and blocks that
         the paper leaves open are described in the parts.
     """

@@ -44,6 +44,13 @@ class ShallowQuery(nn.Module):
     Raises:
         ValueError: an option out of range, or ``token_budget`` given for ``"literal"``.
 
+    Example:
+        >>> import torch
+        >>> from tubekit.networks import ShallowQuery
+        >>> image, vesselness = torch.zeros(2, 1, 8, 16, 16)
+        >>> ShallowQuery(2, 8)(image, vesselness).shape
+        torch.Size([1, 8, 16, 16])
+
     Equation: :eq:`eq-shallow-query`
 
     Reference: Huang et al., ICCV 2025, arXiv:2504.07827, equations 2 and 3.
