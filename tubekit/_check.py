@@ -38,7 +38,9 @@ def tensor(name: str, value: object) -> None:
 def same_shape(**arrays: Any) -> None:
     """Raise ValueError unless all arrays have one shape."""
     shapes = {name: tuple(a.shape) for name, a in arrays.items()}
-    if len(set(shapes.values())) > 1:
+    # Compared, not hashed: while a program is traced sizes are tensors.
+    first, *others = shapes.values()
+    if any(shape != first for shape in others):
         listed = ", ".join(f"{n} {s}" for n, s in shapes.items())
         raise ValueError(f"expected equal shapes, got {listed}; crop or resample to one grid")
 

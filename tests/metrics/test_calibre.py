@@ -135,7 +135,7 @@ def test_of_equally_near_lines_the_widest_counts():
     for voxels, widths in ((([0, 0], [0, 4]), (2.0, 8.0)), (([0, 4], [0, 0]), (8.0, 2.0))):
         sites = Calibres(np.array(voxels), np.array(widths))
         for step in (0.3, 1.0, 7.0):
-            assert calibre._nearest(asked, sites, (step, step)).tolist() == [2, 8, 8]
+            assert calibre.nearest_width(asked, sites, (step, step)).tolist() == [2, 8, 8]
 
 
 def test_bumps_are_no_vessels():
@@ -170,7 +170,8 @@ def test_objects_without_a_branch():
 def test_beyond_the_image_lies_background():
     full = np.ones((6, 40), bool)
     assert set(metrics.diameter_map(full).ravel()) == {6}
-    assert set(metrics.diameter_map(full[None]).ravel()) == {2}
+    assert set(metrics.diameter_map(full[None]).ravel()) == {6}  # one slice is an image
+    assert set(metrics.diameter_map(np.repeat(full[None], 2, 0)).ravel()) == {2}
 
 
 def test_no_bound_is_dice():

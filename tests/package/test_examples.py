@@ -7,11 +7,11 @@ import doctest
 import importlib
 import inspect
 import re
-import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -39,6 +39,8 @@ def public() -> Iterator[Any]:
             thing = getattr(package, name)
             if not (inspect.isroutine(thing) or inspect.isclass(thing)):
                 continue  # a constant
+            if inspect.isclass(thing) and issubclass(thing, jaxtyping.AbstractArray):
+                continue  # a name for an annotation
             if not (inspect.isclass(thing) and issubclass(thing, BaseException)):
                 yield pytest.param(package, name, id=f"{part}.{name}")
 
@@ -55,7 +57,8 @@ def undocumented(thing: Callable[..., Any]) -> list[str]:
     """Parameters that no line of Args (of Attributes, where a class has fields) begins with."""
     told: set[str] = set()
     for section in SECTION.findall(inspect.getdoc(thing) or ""):
-        for entry in re.findall(r"^(\S[^:]*):", textwrap.dedent(section), re.MULTILINE):
+        margin = re.match(r" *", section)[0]  # continued lines stand further in
+        for entry in re.findall(rf"^{margin}(\S[^:\n]*):", section, re.MULTILINE):
             told |= set(re.findall(r"\w+", entry))
     return [name for name in parameters(thing) if name not in told]
 
@@ -72,7 +75,7 @@ def failures(thing: Callable[..., Any], known: dict[str, Any]) -> str:
     return "".join(said)
 
 
-@pytest.mark.parametrize(("package", "name"), public())
+@pytest.mark.parametrize(("package", "name"), list(public()))
 def test_arguments_are_told_and_the_example_runs(
     package: Any, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import edt
 import numpy as np
-import torch
 from jaxtyping import Bool, Float32, Float64, Integer, Shaped
 from scipy.spatial import cKDTree
 
 from tubekit import _check
 from tubekit._accept import Array, SpacingLike
+from tubekit._machine import threads
 from tubekit.geometry._input import binary_image, without_flat_axes
 from tubekit.geometry.kernels.compiled import in_slabs
 from tubekit.geometry.kernels.nearest import across_planes, across_rows, along_rows, search
@@ -93,7 +93,7 @@ def signed_distance(
     step = np.float32(1.0 if as_released else min(across))
     # Both sides in one pass: with two labels each voxel finds the nearest of the other label.
     sides = np.ascontiguousarray(image).view(np.uint8) + np.uint8(1)
-    distance = edt.edt(sides, anisotropy=steps, parallel=torch.get_num_threads())
+    distance = edt.edt(sides, anisotropy=steps, parallel=threads())
     np.subtract(step, distance, out=distance, where=image)
     return distance.reshape(mask.shape)
 
@@ -177,7 +177,7 @@ def _from_tree(
 ) -> Float64[np.ndarray, " n"]:
     places = _places(at, others.shape)
     known = _places(np.flatnonzero(others), others.shape)
-    _, nearest = cKDTree(known * size).query(places * size, workers=torch.get_num_threads())
+    _, nearest = cKDTree(known * size).query(places * size, workers=threads())
     return _lengths(places - known[nearest], size)
 
 

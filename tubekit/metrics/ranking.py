@@ -5,9 +5,11 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64, Shaped
 
-from tubekit import _check
+from tubekit import _accept, _check
+from tubekit._accept import Array
+from tubekit.metrics.pair import one_mask
 
-Grid = Shaped[np.ndarray, "..."]
+Grid = Shaped[Array, "..."]
 """Any array; ``roc_curve`` checks that all lie on one grid and says what is wrong."""
 
 
@@ -23,6 +25,10 @@ class RocCurve(NamedTuple):
         true_positive_rate: share of the object at or above the threshold, rising 0 to 1.
         area: under the curve: the probability that a random object voxel scores higher than a
             random background voxel, ties counted half. 0.5 is chance, 1 is perfect.
+
+    Example:
+        >>> roc_curve(np.array([0.1, 0.4, 0.8]), np.array([0, 0, 1])).true_positive_rate.tolist()
+        [0.0, 1.0, 1.0, 1.0]
     """
 
     false_positive_rate: Float64[np.ndarray, " n"]
@@ -52,11 +58,15 @@ def roc_curve(
             of one kind where ``valid``.
 
     Reference: Fawcett, Pattern Recognition Letters 2006.
+
+    Example:
+        >>> roc_curve(np.array([0.1, 0.4, 0.8]), np.array([0, 1, 1])).area
+        1.0
     """
-    mask = _check.binary("target", target)
+    scores, mask = _accept.array("scores", scores), one_mask("target", target)
     _check.same_shape(scores=scores, target=mask)
     if valid is not None:
-        valid = _check.binary("valid", valid)
+        valid = one_mask("valid", valid)
         _check.same_shape(scores=scores, valid=valid)
         scores, mask = scores[valid], mask[valid]
     _check.finite("scores", scores)
