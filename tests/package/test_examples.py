@@ -1,6 +1,7 @@
 """What every public function and class tells: its arguments, and one example that runs.
 
-An example knows ``np``, ``torch`` and the public names of its package, and runs in an empty folder.
+An example knows ``np``, ``torch``, the public names of its package and all of its module. It runs in
+an empty folder.
 """
 
 import doctest
@@ -20,6 +21,7 @@ PACKAGES = (
     *("data", "evaluation", "geometry", "inference", "interop", "losses", "metrics", "networks"),
     *("own", "phantoms", "plots", "training", "types"),
 )
+OURS = ("tubekit", __name__)
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 SECTION = re.compile(r"^ *(?:Args|Attributes):\n(.*?)(?=^ *[A-Z]\w+:|\Z)", re.DOTALL | re.MULTILINE)
 
@@ -56,7 +58,9 @@ def parameters(thing: Callable[..., Any]) -> list[str]:
 def undocumented(thing: Callable[..., Any]) -> list[str]:
     """Parameters that no line of Args (of Attributes, where a class has fields) begins with."""
     told: set[str] = set()
-    for section in SECTION.findall(inspect.getdoc(thing) or ""):
+    own = thing.__mro__ if inspect.isclass(thing) else (thing,)  # a base may tell for all
+    texts = (inspect.getdoc(part) or "" for part in own if part.__module__.startswith(OURS))
+    for section in SECTION.findall("\n\n".join(texts)):
         margin = re.match(r" *", section)[0]  # continued lines stand further in
         for entry in re.findall(rf"^{margin}(\S[^:\n]*):", section, re.MULTILINE):
             told |= set(re.findall(r"\w+", entry))
@@ -83,7 +87,8 @@ def test_arguments_are_told_and_the_example_runs(
     assert not (missing := undocumented(thing)), f"{name}: Args do not tell of {missing}"
     assert examples(thing), f"{name} has no example"
     monkeypatch.chdir(tmp_path)
-    known = {"np": np, "torch": torch} | {n: getattr(package, n) for n in names(package)}
+    known = vars(inspect.getmodule(thing)) | {n: getattr(package, n) for n in names(package)}
+    known |= {"np": np, "torch": torch}
     assert not (said := failures(thing, known)), said
 
 

@@ -25,6 +25,10 @@ def soft_erode(probs: Float[Tensor, "b c *s"]) -> Float[Tensor, "b c *s"]:
     Raises:
         ValueError: not 2 or 3 spatial axes.
     Reference: Shit et al., clDice, CVPR 2021, section 3.2.
+
+    Example:
+        >>> soft_erode(torch.tensor([[[[0.2, 0.9, 0.8]]]]).expand(1, 1, 2, 3)).squeeze()[0].tolist()
+        [0.2..., 0.2..., 0.8...]
     """
     ndim = _spatial_ndim(probs)
     negated = -probs
@@ -44,6 +48,10 @@ def soft_dilate(probs: Float[Tensor, "b c *s"]) -> Float[Tensor, "b c *s"]:
     Raises:
         ValueError: not 2 or 3 spatial axes.
     Reference: Shit et al., clDice, CVPR 2021, section 3.2.
+
+    Example:
+        >>> soft_dilate(torch.eye(4)[None, None]).sum().item()
+        14.0
     """
     return _max_pool(probs, (3,) * _spatial_ndim(probs))
 
@@ -61,6 +69,10 @@ def soft_open(probs: Float[Tensor, "b c *s"]) -> Float[Tensor, "b c *s"]:
     Raises:
         ValueError: not 2 or 3 spatial axes.
     Reference: Shit et al., clDice, CVPR 2021, section 3.2.
+
+    Example:
+        >>> soft_open(torch.ones(1, 1, 4, 4)).min().item()
+        1.0
     """
     return soft_dilate(soft_erode(probs))
 

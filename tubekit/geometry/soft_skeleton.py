@@ -36,6 +36,12 @@ def soft_skeleton(probs: Float[Tensor, "b c *s"], iterations: Whole) -> Float[Te
         ValueError: not 2 or 3 spatial axes, or ``iterations`` negative.
     Equation: :eq:`eq-soft-skeleton`
     Reference: Shit et al., clDice, CVPR 2021, algorithm 1.
+
+    Example:
+        >>> bar = torch.zeros(1, 1, 7, 12)
+        >>> bar[..., 2:5, 1:11] = 1.0
+        >>> soft_skeleton(bar, 3)[0, 0, 3, 3:9].tolist()
+        [1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
     """
     _check.dimensions("probs (batch, channel and 2 or 3 spatial axes)", probs, (4, 5))
     iterations = whole("iterations", iterations, at_least=0)

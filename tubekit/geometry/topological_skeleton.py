@@ -72,6 +72,12 @@ def topological_skeleton(
     Equation: :eq:`eq-topological-skeleton`
     Reference: Menten et al., A skeletonization algorithm for gradient-based optimization,
         ICCV 2023, section 3.
+
+    Example:
+        >>> block = torch.zeros(1, 1, 9, 9, dtype=torch.bool)
+        >>> block[..., 2:7, 2:7] = True
+        >>> topological_skeleton(block, 4).sum().item()
+        1.0
     """
     iterations = whole("iterations", iterations, at_least=0)
     _check_arguments(mask_or_probs, method, beta, tau)
