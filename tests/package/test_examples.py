@@ -1,7 +1,7 @@
 """What every public function and class tells: its arguments, and one example that runs.
 
-An example knows ``np``, ``torch``, the public names of its package and all of its module. It runs in
-an empty folder.
+An example knows ``np``, ``torch``, the public names of its package and all names of its module. It
+runs in an empty folder.
 """
 
 import doctest

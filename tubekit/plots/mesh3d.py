@@ -58,15 +58,16 @@ def tree_mesh(
     """
     label = _accept.array("label", label)
     _check.dimensions("label", label, (3,))
-    label, step = label.astype(np.int64), _accept.whole("step", step)
-    count = int(label.max(initial=0))
-    _check.integer_classes("label", label, (len(names) if names else count) + 1)
+    step = _accept.whole("step", step)
+    classes = label.astype(np.int64)
+    count = int(classes.max(initial=0))
+    _check.integer_classes("label", classes, (len(names) if names else count) + 1)
     voxel = np.array(_check.spacing(spacing, 3))
     if step > 1:
-        label = block_reduce(label, (step,) * 3, np.max)
+        classes = block_reduce(classes, (step,) * 3, np.max)
     surfaces = []
     for i, colour in enumerate(class_colours(count)):
-        mask = label == i + 1
+        mask = classes == i + 1
         if mask.any():
             name = names[i] if names else f"class {i + 1}"
             surfaces.append(Surface(name, colour, *_mesh(mask, voxel * step, voxel * (step - 1))))

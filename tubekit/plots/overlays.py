@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float, Integer, Shaped
+from jaxtyping import Bool, Integer, Shaped
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -12,6 +12,7 @@ from matplotlib.patheffects import withStroke
 
 from tubekit import _accept, _check
 from tubekit._accept import Array, Whole
+from tubekit.plots.planes import Window, aspect, check_window, plane
 from tubekit.plots.style import OKABE_ITO, book_style, class_colours, display_range, panels
 
 # Found, invented, missed: word, colour, and a hatch for enlarged panels, where it can be seen.
@@ -23,8 +24,6 @@ OUTCOMES = (
 )
 MUTED = 0.32
 """Brightest grey under outcomes: each of their colours has a contrast of 3 to it (WCAG)."""
-Window = tuple[slice, slice]
-"""Rows and columns, e.g. ``np.s_[10:30, 20:50]``."""
 
 
 def show_images(
@@ -52,10 +51,10 @@ def show_images(
             f"{len(titles or ())} titles; give at least one image and as many titles"
         )
     columns = min(_accept.whole("columns", columns), len(images))
-    images = [_accept.array("image", image) for image in images]
+    planes = [_accept.array("image", image) for image in images]
     with book_style():
-        figure, axes = panels(-(-len(images) // columns), columns, aspect=_aspect(images[0]))
-        for ax, image in zip(axes, images, strict=False):
+        figure, axes = panels(-(-len(images) // columns), columns, aspect=aspect(planes[0]))
+        for ax, image in zip(axes, planes, strict=False):
             _draw(ax, image)
         for ax, title in zip(axes, titles or (), strict=False):
             ax.set_title(title)
@@ -88,7 +87,7 @@ def overlay(
     image = _accept.array("image", image)
     grid = image.shape[-2:]
     if zoom is not None:
-        _check_window(zoom, grid)
+        check_window(zoom, grid)
     masks = {}
     for title, (target, prediction) in pairs.items():
         _check.same_shape(image=np.empty(grid), target=target, prediction=prediction)
@@ -96,8 +95,8 @@ def overlay(
     columns = max(min(_accept.whole("columns", columns), len(masks)), 1)
     rows = -(-len(masks) // columns)
     with book_style():
-        aspect = max(_aspect(image), 0 if zoom is None else _aspect(image[..., *zoom]))
-        figure, axes = panels(rows * (1 if zoom is None else 2), columns, aspect=aspect)
+        tall = max(aspect(image), 0 if zoom is None else aspect(image[..., *zoom]))
+        figure, axes = panels(rows * (1 if zoom is None else 2), columns, aspect=tall)
         for i, (title, (target, prediction)) in enumerate(masks.items()):
             at = i // columns * columns * (1 if zoom is None else 2) + i % columns
             _draw_outcomes(axes[at], image, target, prediction)
@@ -173,7 +172,7 @@ def skeleton_overlay(
     mask = _mask("mask", mask)
     columns = max(min(_accept.whole("columns", columns), len(skeletons)), 1)
     with book_style():
-        figure, axes = panels(-(-len(skeletons) // columns), columns, aspect=_aspect(mask))
+        figure, axes = panels(-(-len(skeletons) // columns), columns, aspect=aspect(mask))
         for ax, (title, skeleton) in zip(axes, skeletons.items(), strict=False):
             skeleton = _mask("skeleton", skeleton)
             _check.same_shape(mask=mask, skeleton=skeleton)
@@ -230,37 +229,9 @@ def _paint(ax: Axes, label: np.ndarray, colours: Sequence[tuple[float, float, fl
 
 
 def _draw(ax: Axes, image: np.ndarray, muted: bool = False) -> None:
-    plane = _plane(image)
-    if muted and plane.ndim == 3:
-        plane = plane @ np.array([0.299, 0.587, 0.114])  # brightness as the eye sees it
-    low, high = display_range(plane)
-    scaled = np.clip((plane - low) / (high - low), 0, 1) * (MUTED if muted else 1.0)
+    grey = plane(image)
+    if muted and grey.ndim == 3:
+        grey = grey @ np.array([0.299, 0.587, 0.114])  # brightness as the eye sees it
+    low, high = display_range(grey)
+    scaled = np.clip((grey - low) / (high - low), 0, 1) * (MUTED if muted else 1.0)
     ax.imshow(scaled, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-
-
-def _plane(image: Shaped[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-    """(y x), or (y x 3) in colour, as matplotlib wants it."""
-    image = np.asarray(image, dtype=float)
-    if image.ndim == 3 and len(image) in (1, 3):
-        return image[0] if len(image) == 1 else np.moveaxis(image, 0, -1)
-    if image.ndim != 2:
-        raise ValueError(
-            f"an image needs shape (y x), (1 y x) or (3 y x), got {image.shape}; "
-            "take a slice or a projection of a volume first"
-        )
-    return image
-
-
-def _aspect(image: np.ndarray) -> float:
-    return image.shape[-2] / image.shape[-1]
-
-
-def _check_window(window: Window, grid: tuple[int, ...]) -> None:
-    if len(window) != 2 or not all(
-        0 <= (part.start or 0) < (n if part.stop is None else part.stop) <= n
-        for part, n in zip(window, grid, strict=True)
-    ):
-        raise ValueError(
-            f"zoom must lie inside the image {tuple(grid)}, got {window}; give slices of rows and "
-            "columns, e.g. np.s_[0:64, 0:64]"
-        )
