@@ -19,9 +19,6 @@ from tubekit.metrics.pair import check_empty
 from tubekit.metrics.surface import check_tolerance
 from tubekit.types import Spacing
 
-_WHOLE = 1e-4
-"""Labels that went through a header's slope or a resampler are off whole numbers by less."""
-
 
 @dataclasses.dataclass(frozen=True)
 class Options:
@@ -156,11 +153,7 @@ def _classes(
     path: Path, array: Shaped[np.ndarray, "*s"], options: Options, ignore: Whole | None = None
 ) -> Integer[np.ndarray, "*s"]:
     """Class indices and the ignored value; with one class a mask may be stored as 0 and 255."""
-    fits = array.dtype.kind in "biu"
-    if array.dtype.kind == "f" and np.isfinite(array).all():
-        whole = np.rint(array)
-        fits = bool(np.abs(array - whole).max(initial=0) <= _WHOLE)
-        array = whole if fits else array
+    fits = array.dtype.kind in "biu" or bool((array == np.rint(array)).all())
     known = array if ignore is None else array[array != ignore]
     low, high = (known.min(), known.max()) if known.size else (0, 0)
     only = options.labels is None and options.classes == 1
