@@ -1,16 +1,14 @@
 """The few types that cross file borders: Spacing, Case, SegOutput, Spec."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
-import torch.utils._pytree
-from jaxtyping import Bool, Float32, Float64, Integer
-from torch import Tensor
+from jaxtyping import Bool, Float32, Float64, Integer, Shaped
 
 from tubekit import _check
-from tubekit._accept import array, whole
+from tubekit._accept import Array, Whole, array, whole
+from tubekit._output import SegOutput
 from tubekit._spec import Spec
 
 __all__ = ["Affine", "Case", "Placed", "SegOutput", "Spacing", "Spec"]
@@ -44,7 +42,7 @@ class Placed(tuple[float, ...]):
         return made
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, init=False)
 class Case:
     """One patient or image on one grid; readers return it as published.
 
@@ -80,106 +78,57 @@ class Case:
     derived: int = 0
     affine: Affine | None = None
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        id: str,
+        image: Shaped[Array, "c *s"],
+        label: Shaped[Array, "*s"] | None,
+        spacing: Iterable[float],
+        valid: Shaped[Array, "*s"] | None = None,
+        derived: Whole = 0,
+        affine: Affine | None = None,
+    ) -> None:
         # From here on the two go separate ways: what moves the grid must say so of both.
-        if isinstance(self.spacing, Placed) and self.affine is None:
-            object.__setattr__(self, "affine", self.spacing.affine)
-        with _check.about(f"case {self.id}"):
-            self._become_plain()
-        grid = self.image.shape[1:]
-        for name in ("label", "valid"):
-            given = getattr(self, name)
+        if isinstance(spacing, Placed) and affine is None:
+            affine = spacing.affine
+        with _check.about(f"case {id}"):
+            image = array("image", image).astype(np.float32, copy=False)
+            grid, channels = image.shape[1:], image.shape[0]
+            label = None if label is None else _as_label(array("label", label))
+            valid = None if valid is None else _check.binary("valid", array("valid", valid))
+            count = whole("derived", derived, at_least=0)
+        for name, given in (("label", label), ("valid", valid)):
             if given is not None and given.shape != grid:
                 raise ValueError(
-                    f"case {self.id}: {name} must lie on the image's grid: expected shape {grid}, "
+                    f"case {id}: {name} must lie on the image's grid: expected shape {grid}, "
                     f"got {given.shape}; check that image and {name} belong together"
                 )
-        with _check.about(f"case {self.id}"):
-            object.__setattr__(self, "spacing", _check.millimetres(self.spacing, len(grid)))
-            if self.affine is not None:
-                _check.affine(self.affine, len(grid))
-        self._ignore_what_nobody_decided()
-        channels = self.image.shape[0]
-        if not 0 <= self.derived <= channels:
+        with _check.about(f"case {id}"):
+            sides = _check.millimetres(spacing, len(grid))
+            if affine is not None:
+                _check.affine(affine, len(grid))
+        if count > channels:
             raise ValueError(
-                f"case {self.id}: derived must lie in 0..{channels} (the number of channels), got "
-                f"{self.derived}; count the computed maps at the end of the image"
+                f"case {id}: derived must lie in 0..{channels} (the number of channels), got "
+                f"{count}; count the computed maps at the end of the image"
             )
-
-    def _become_plain(self) -> None:
-        plain: dict[str, Any] = {
-            "image": array("image", self.image).astype(np.float32, copy=False),
-            "derived": whole("derived", self.derived, at_least=0),
-        }
-        if self.label is not None:
-            label = array("label", self.label)
-            plain["label"] = label.view(np.uint8) if label.dtype == bool else label
-            if plain["label"].dtype.kind not in "iu":
-                _check.integer_classes("label", label)
-        if self.valid is not None:
-            plain["valid"] = _check.binary("valid", array("valid", self.valid))
-        for name, value in plain.items():
-            object.__setattr__(self, name, value)
-
-    def _ignore_what_nobody_decided(self) -> None:
-        """No class is 255 where ``valid`` is False."""
-        if self.label is not None and self.valid is not None:
-            ignored = (self.label == _IGNORED) & ~self.valid
-            if ignored.any():
-                kept = np.where(ignored, self.label.dtype.type(0), self.label)
-                object.__setattr__(self, "label", kept)
+        if label is not None and valid is not None:
+            label = _without_ignored(label, valid)
+        values = (id, image, label, sides, valid, count, affine)
+        for field, value in zip(dataclasses.fields(self), values, strict=True):
+            object.__setattr__(self, field.name, value)
 
 
-class SegOutput(tuple[Tensor, ...]):
-    """What a network returns when it has more to say than its logits.
-
-    The same in training and evaluation. As a tuple it is ``(logits, *deep)`` and nothing else, the
-    form in which nnU-Net and MONAI hand on deep supervision, so MONAI's sliding window takes it.
-
-    Args:
-        logits: (b k *s); or all tensors of the tuple in one sequence, as ``tuple`` takes them, for
-            programs that take a tuple apart and rebuild it.
-        deep: auxiliary logits of deep supervision, fine to coarse, without ``logits`` themselves.
-        maps: what else there is to see, by name; no part of the tuple.
-
-    Example:
-        >>> import torch
-        >>> output = SegOutput(torch.zeros(1, 2, 8, 8), [torch.zeros(1, 2, 4, 4)])
-        >>> [tuple(level.shape[2:]) for level in output], len(output.deep)
-        ([(8, 8), (4, 4)], 1)
-    """
-
-    maps: Mapping[str, Tensor] | None = None
-
-    def __new__(
-        cls,
-        logits: Tensor | Iterable[Tensor],
-        deep: Iterable[Tensor] = (),
-        maps: Mapping[str, Tensor] | None = None,
-    ) -> "SegOutput":
-        made = super().__new__(cls, (logits, *deep) if isinstance(logits, Tensor) else logits)
-        if maps is not None:
-            made.maps = maps
-        return made
-
-    @property
-    def logits(self) -> Tensor:
-        """The prediction, at full resolution."""
-        return self[0]
-
-    @property
-    def deep(self) -> tuple[Tensor, ...]:
-        """The other predictions, fine to coarse."""
-        return tuple(self[1:])
-
-    def __repr__(self) -> str:
-        return f"SegOutput(logits={self.logits!r}, deep={self.deep!r}, maps={self.maps!r})"
+def _as_label(label: np.ndarray) -> np.ndarray:
+    """A mask of True and False is a label of one class; fractions are none."""
+    if label.dtype == bool:
+        return label.view(np.uint8)
+    if label.dtype.kind not in "iu":
+        _check.integer_classes("label", label)
+    return label
 
 
-# Without this, torch.export and DDP take a class of their own for something without tensors.
-torch.utils._pytree.register_pytree_node(
-    SegOutput,
-    lambda output: ([output.logits, output.deep, output.maps], None),
-    lambda parts, _: SegOutput(*parts),
-    serialized_type_name="tubekit.types.SegOutput",
-)
+def _without_ignored(label: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """No class is 255 where nobody looks."""
+    ignored = (label == _IGNORED) & ~valid
+    return np.where(ignored, label.dtype.type(0), label) if ignored.any() else label

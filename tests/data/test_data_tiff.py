@@ -62,7 +62,8 @@ def test_a_preview_is_no_slice():
     [
         (appended(MAP, MAP[1:]), r"got 2 images of 5 x 7, 4 x 7; export the one"),
         (tif(STACK, imagej=True, metadata={"axes": "TYX"}), r"got TYX with 3 time points"),
-        (tif(np.zeros((2, 3, 4, 5, 6), np.uint8), photometric="minisblack"), r"expected the axes of a picture or a volume"),
+        (tif(np.zeros((2, 3, 4, 5, 6), np.uint8), photometric="minisblack"),
+         r"expected the axes of a picture or a volume"),
         (tif(np.dstack([PHOTO, MAP]), photometric="rgb", extrasamples=["unassalpha"]),
          "transparent parts"),
     ],

@@ -42,7 +42,7 @@ def damage(root: Path) -> dict[str, str]:
         "shape": "expected one shape, got (5, 12, 14) and (6, 12, 14)",
         "missing": "no prediction for",
         "extra": "no label for",
-        "place": "expected a grid that lies where its image lies",
+        "place": "expected the place of the grid it belongs to, affine",
         "values": "expected whole numbers 0..1, got values 0..7",
         "twice": "several files of one name: twice.nii.gz, twice.nii.gz, twice.png",
         "nan": "expected whole numbers 0..1",
@@ -160,5 +160,5 @@ def test_a_file_that_states_no_place_lies_where_the_other_does(tmp_path: Path):
     assert len(run(tmp_path).results) == 2
     write_label(tmp_path / "preds" / "b.nii.gz", tube(0), SPACING)
     (failure,) = run(tmp_path).failures
-    assert "got [0.5 0 0 0; 0 0.5 0 0; 0 0 2 0]" in failure.reason
-    assert "the affine [-0.5 0 0 9; 0 0.5 0 2; 0 0 2 -7]" in failure.reason
+    assert "got [0.5 0 0 0; 0 0.5 0 0; 0 0 2 0]; resample it to that grid" in failure.reason
+    assert "[-0.5 0 0 9; 0 0.5 0 2; 0 0 2 -7]" in failure.reason

@@ -2,7 +2,8 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
+from typing import SupportsFloat
 
 import numpy as np
 import scipy.ndimage
@@ -18,7 +19,7 @@ from tubekit.types import Case, Spacing
 _HALF = 0.5 - 1e-5
 
 
-def clip_window(case: Case, low: float, high: float) -> Case:
+def clip_window(case: Case, low: SupportsFloat, high: SupportsFloat) -> Case:
     """Cut intensities off below ``low`` and above ``high``; derived channels stay as they are.
 
     Args:
@@ -27,7 +28,15 @@ def clip_window(case: Case, low: float, high: float) -> Case:
         high: larger than ``low``.
     Raises:
         ValueError: not ``low < high``.
+
+    Example:
+        >>> import numpy as np
+        >>> from tubekit.types import Case
+        >>> case = Case("a", np.arange(64.0).reshape(1, 8, 8), np.eye(8, dtype=int), (1.0, 1.0))
+        >>> clip_window(case, 10, 20).image.min(), clip_window(case, 10, 20).image.max()
+        (np.float32(10.0), np.float32(20.0))
     """
+    low, high = float(low), float(high)
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise ValueError(
             f"expected a window with low < high, got {low} and {high}; a window of the liver is "
@@ -39,7 +48,7 @@ def clip_window(case: Case, low: float, high: float) -> Case:
     return dataclasses.replace(case, image=image)
 
 
-def resample(case: Case, spacing_mm: Sequence[float]) -> Case:
+def resample(case: Case, spacing_mm: Iterable[float]) -> Case:
     """Bring a case to another spacing; the first corner of the image stays where it is.
 
     Image and derived channels are interpolated linearly; along axes that shrink they are smoothed
@@ -57,8 +66,15 @@ def resample(case: Case, spacing_mm: Sequence[float]) -> Case:
         border moves by up to half a voxel; values there repeat the last ones.
     Raises:
         ValueError: not one positive spacing per axis.
+
+    Example:
+        >>> import numpy as np
+        >>> from tubekit.types import Case
+        >>> case = Case("a", np.arange(64.0).reshape(1, 8, 8), np.eye(8, dtype=int), (1.0, 1.0))
+        >>> resample(case, (2.0, 0.5)).image.shape
+        (1, 4, 16)
     """
-    new = _check.spacing(spacing_mm, case.image.ndim - 1)
+    new = _check.millimetres(spacing_mm, case.image.ndim - 1)
     if new == tuple(case.spacing):
         return case
     grid = _Grid(case.image.shape[1:], case.spacing, new)

@@ -4,7 +4,7 @@ Each is computed from a label map by a function of ``tubekit.geometry``, on a pa
 or on a whole case ahead of time. Maps made ahead of time are cached on disk.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from jaxtyping import Float32, Int64, Integer
@@ -58,7 +58,7 @@ OF_WHOLE_CASES = {"confidence": 1.0}
 
 
 def target_map(
-    name: str, label: Integer[Array, "*s"], spacing: Sequence[float] | None = None
+    name: str, label: Integer[Array, "*s"], spacing: Iterable[float] | None = None
 ) -> TargetMap:
     """Compute one target map.
 
@@ -75,6 +75,13 @@ def target_map(
         Map of the label's shape: int64, or float32 for distances and confidence.
     Raises:
         ValueError: unknown name, or an empty label for ``confidence``.
+
+    Example:
+        >>> import numpy as np
+        >>> line = np.zeros((7, 9), int)
+        >>> line[2:5] = 1
+        >>> target_map("skeleton", line)[3].tolist()
+        [1, 1, 1, 1, 1, 1, 1, 0, 0]
     """
     _check.option("target map", name, list(MAPS))
     return MAPS[name](*_plain(label, spacing))
@@ -83,7 +90,7 @@ def target_map(
 def cached_target_map(
     name: str,
     label: Integer[Array, "*s"],
-    spacing: Sequence[float] | None = None,
+    spacing: Iterable[float] | None = None,
     *,
     folder: PathLike | None = None,
 ) -> TargetMap:
@@ -97,6 +104,17 @@ def cached_target_map(
         label: class indices, 0 = background.
         spacing: millimetres per voxel.
         folder: of the cache; ``None`` means the user's cache folder.
+    Returns:
+        As ``target_map``.
+    Raises:
+        ValueError: as ``target_map``.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     int(cached_target_map("skeleton", np.eye(5, dtype=int), folder=folder).sum())
+        5
     """
     _check.option("target map", name, list(MAPS))
     label, spacing = _plain(label, spacing)
@@ -106,7 +124,7 @@ def cached_target_map(
 
 
 def _plain(
-    label: Integer[Array, "*s"], spacing: Sequence[float] | None
+    label: Integer[Array, "*s"], spacing: Iterable[float] | None
 ) -> tuple[LabelMap, Spacing | None]:
     plain = array("label", label)
     return plain, None if spacing is None else _check.millimetres(spacing, plain.ndim)

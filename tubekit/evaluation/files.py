@@ -138,8 +138,7 @@ def _prediction(
 ) -> Integer[np.ndarray, "*s"]:
     if pair.pred is None:
         raise ReadError(f"no prediction for {pair.label}; predict it")
-    with _check.about(f"against {pair.label}"):
-        stored = onto(read_map(pair.pred), place.affine, pair.pred)
+    stored = onto(read_map(pair.pred), place.affine, f"{pair.pred} and {pair.label}")
     pred = _classes(pair.pred, stored.array, options)
     if pred.shape != label.shape:
         raise ReadError(
@@ -153,7 +152,9 @@ def _classes(
     path: Path, array: Shaped[np.ndarray, "*s"], options: Options, ignore: Whole | None = None
 ) -> Integer[np.ndarray, "*s"]:
     """Class indices and the ignored value; with one class a mask may be stored as 0 and 255."""
-    fits = array.dtype.kind in "biu" or bool((array == np.rint(array)).all())
+    fits = array.dtype.kind in "biu"
+    if array.dtype.kind == "f":
+        fits = bool(np.isfinite(array).all() and (array == np.rint(array)).all())
     known = array if ignore is None else array[array != ignore]
     low, high = (known.min(), known.max()) if known.size else (0, 0)
     only = options.labels is None and options.classes == 1

@@ -62,14 +62,15 @@ def centerline_dice(
     """clDice from volumes and their skeletons, however these were made. Range [0, 1]."""
     _check.option("reduction", reduction, POOLS)
     kept = int(reduction == "sample")  # leading axes that are not summed
-
-    def share(skeleton: Tensor, volume: Tensor) -> Tensor:
-        inside, size = (skeleton * volume).flatten(kept).sum(-1), skeleton.flatten(kept).sum(-1)
-        return (inside + smooth) / (size + smooth).clamp(min=1e-8)
-
-    precision = share(probs_skeleton, masks)
-    sensitivity = share(masks_skeleton, probs)
+    precision = _share(probs_skeleton, masks, smooth, kept)
+    sensitivity = _share(masks_skeleton, probs, smooth, kept)
     return (2 * precision * sensitivity / (precision + sensitivity).clamp(min=1e-8)).reshape(-1)
+
+
+def _share(skeleton: Tensor, volume: Tensor, smooth: float, kept: int) -> Tensor:
+    """Part of a skeleton that lies inside a volume."""
+    inside, size = (skeleton * volume).flatten(kept).sum(-1), skeleton.flatten(kept).sum(-1)
+    return (inside + smooth) / (size + smooth).clamp(min=1e-8)
 
 
 class SoftClDiceLoss(SegmentationLoss):
@@ -104,7 +105,7 @@ class SoftClDiceLoss(SegmentationLoss):
 
     def from_probs(
         self, probs: Float[Tensor, "b k *s"], masks: Float[Tensor, "b k *s"], **maps: Tensor
-    ) -> Float[Tensor, ""]:
+    ) -> Float[Tensor, "..."]:
         score = soft_cldice(
             probs,
             masks,

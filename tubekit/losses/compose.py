@@ -61,7 +61,7 @@ class WeightedSum(SegmentationLoss):
         target: Num[Tensor, "b #c *s"],
         *,
         valid: Bool[Tensor, "b 1 *s"] | None = None,
-        **maps: Tensor,
+        **maps: Any,
     ) -> Float[Tensor, ""]:
         value = logits.new_zeros(())
         parts = cast(Iterable[SegmentationLoss], self.losses)

@@ -62,7 +62,7 @@ class SoftDiceLoss(SegmentationLoss):
 
     def from_probs(
         self, probs: Float[Tensor, "b k *s"], masks: Float[Tensor, "b k *s"], **maps: Tensor
-    ) -> Float[Tensor, ""]:
+    ) -> Float[Tensor, "..."]:
         scores = soft_dice(probs, masks, smooth=self.smooth, batch=self.batch)
         return self.reduce(scores, lambda score: 1 - score)
 

@@ -67,6 +67,6 @@ class SoftRecallLoss(SegmentationLoss):
 
     def from_probs(
         self, probs: Float[Tensor, "b k *s"], masks: Float[Tensor, "b k *s"], **maps: Tensor
-    ) -> Float[Tensor, ""]:
+    ) -> Float[Tensor, "..."]:
         recall = soft_recall(probs, masks, smooth=self.smooth, reduction=self.pool)
         return self.reduce(recall, neg, present(recall, masks))

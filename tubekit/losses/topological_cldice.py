@@ -110,7 +110,7 @@ class TopologicalClDiceLoss(SegmentationLoss):
 
     def from_probs(
         self, probs: Float[Tensor, "b k *s"], masks: Float[Tensor, "b k *s"], **maps: Tensor
-    ) -> Float[Tensor, ""]:
+    ) -> Float[Tensor, "..."]:
         noisy = self.training and self.beta > 0
         score = topological_cldice(
             probs,

@@ -73,7 +73,7 @@ class TverskyLoss(SegmentationLoss):
 
     def from_probs(
         self, probs: Float[Tensor, "b k *s"], masks: Float[Tensor, "b k *s"], **maps: Tensor
-    ) -> Float[Tensor, ""]:
+    ) -> Float[Tensor, "..."]:
         index = tversky_index(
             probs, masks, alpha=self.alpha, beta=self.beta, smooth=self.smooth, batch=self.batch
         )

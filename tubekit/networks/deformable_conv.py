@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from tubekit import _check
+from tubekit._accept import numbers, taking
 from tubekit.networks.blocks import CONVS
 
 
@@ -94,9 +95,18 @@ class DeformableConv(nn.Module):
         bias: add a bias per output channel.
     Raises:
         ValueError: an argument out of range; in ``forward``, features that do not fit.
+
+    Example:
+        >>> import torch
+        >>> from tubekit.networks import DeformableConv
+        >>> layer = DeformableConv(2, 4, 3)
+        >>> layer(torch.zeros(1, 4, 9, 8)).shape
+        torch.Size([1, 3, 9, 8])
+
     Reference: Dai et al., Deformable Convolutional Networks, ICCV 2017, section 2.1.
     """
 
+    @taking(numbers)
     def __init__(
         self, ndim: int, in_channels: int, out_channels: int, *, kernel: int = 3, bias: bool = True
     ) -> None:

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tubekit import _check
+from tubekit._accept import numbers, taking
 from tubekit.networks.blocks import CONVS, check_image, conv_norm, kaiming
 from tubekit.networks.stages import resize
 
@@ -126,9 +127,17 @@ class HRNet(nn.Module):
     Raises:
         ValueError: a number below 1, or not four module counts.
 
+    Example:
+        >>> import torch
+        >>> from tubekit.networks import HRNet
+        >>> network = HRNet(1, 2, width=4, modules=(1, 1, 1, 1), blocks=1)
+        >>> network(torch.zeros(1, 1, 64, 64)).shape
+        torch.Size([1, 2, 64, 64])
+
     Reference: Sun et al., arXiv:1904.04514, section 3 (HRNetV2).
     """
 
+    @taking(numbers)
     def __init__(
         self,
         in_channels: int,

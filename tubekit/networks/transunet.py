@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tubekit import _check
+from tubekit._accept import numbers, taking
 from tubekit.networks.blocks import CONVS, MAX_POOLS, NORMS, check_image, conv_norm, kaiming
 
 CONVOLVE = {2: F.conv2d, 3: F.conv3d}
@@ -107,9 +108,18 @@ class TransUNet(nn.Module):
     Raises:
         ValueError: an option out of range.
 
+    Example:
+        >>> import torch
+        >>> from tubekit.networks import TransUNet
+        >>> small = {"blocks": (1, 1, 1), "decoder": (8, 8, 4, 4, 4), "layers": 1, "grid": 2}
+        >>> network = TransUNet(2, 1, 2, **small, width=4, hidden=8, heads=2, mlp=8)
+        >>> network(torch.zeros(1, 1, 32, 32)).shape
+        torch.Size([1, 2, 32, 32])
+
     Reference: Chen et al., TransUNet, arXiv:2102.04306, section 3; MedIA 97, 2024.
     """
 
+    @taking(numbers)
     def __init__(
         self,
         ndim: int,

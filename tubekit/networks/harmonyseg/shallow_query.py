@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tubekit import _check
+from tubekit._accept import numbers, taking
 from tubekit.networks.blocks import MAX_POOLS
 from tubekit.networks.harmonyseg.attention import Attention, attend, received, to_grid, to_tokens
 from tubekit.networks.harmonyseg.layers import conv_relu
@@ -43,11 +44,19 @@ class ShallowQuery(nn.Module):
     Raises:
         ValueError: an option out of range, or ``token_budget`` given for ``"literal"``.
 
+    Example:
+        >>> import torch
+        >>> from tubekit.networks import ShallowQuery
+        >>> image, vesselness = torch.zeros(2, 1, 8, 16, 16)
+        >>> ShallowQuery(2, 8)(image, vesselness).shape
+        torch.Size([1, 8, 16, 16])
+
     Equation: :eq:`eq-shallow-query`
 
     Reference: Huang et al., ICCV 2025, arXiv:2504.07827, equations 2 and 3.
     """
 
+    @taking(numbers)
     def __init__(
         self,
         ndim: int,
