@@ -18,12 +18,12 @@ from tubekit.evaluation.names import class_names
 
 
 def write_rare(root: Path, cases: int = 4) -> None:
-    """Class 1 is perfect; class 2 occurs in the first case alone, with Dice 0.5."""
+    """Class 1 is perfect; class 2 occurs in the last case alone, with Dice 0.5."""
     for case in range(cases):
         label = np.zeros((6, 12, 12), int)
         label[1:3] = 1
         pred = label.copy()
-        if case == 0:
+        if case == cases - 1:  # not in the first, whose classes are not those of all
             label[4:, :6], pred[4:, :2] = 2, 2
         write_label(root / "labels" / f"c{case}.nii.gz", label, SPACING)
         write_label(root / "preds" / f"c{case}.nii.gz", pred, SPACING)
@@ -84,7 +84,7 @@ def test_classes_by_list_and_by_name(tmp_path: Path):
     assert of_summary(tmp_path)["dice/vein"]["mean"] == "0.5"
     tidy = pd.read_csv(tmp_path / "out" / "tidy.csv")
     assert list(tidy.columns) == ["case", "class", "metric", "value"]
-    row = tidy[(tidy["case"] == "c0") & (tidy["class"] == "vein") & (tidy["metric"] == "dice")]
+    row = tidy[(tidy["case"] == "c3") & (tidy["class"] == "vein") & (tidy["metric"] == "dice")]
     assert row["value"].tolist() == [0.5]
     wide = pd.read_csv(tmp_path / "out" / "cases.csv")
     assert len(tidy) == 4 * sum("/" in name for name in wide.columns)

@@ -9,9 +9,10 @@ import imageio.v3 as iio
 import nibabel
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from tests.evaluation.scenes import SPACING, run, table, tube
-from tubekit import metrics
+from tubekit import cli, metrics
 from tubekit.data.encode import write_label
 from tubekit.evaluation import summary, work
 from tubekit.evaluation.files import Options, read_pair
@@ -149,3 +150,33 @@ def test_bootstrap_interval():
     assert (low, high) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.03)
     assert summary.bootstrap_interval(values) == (low, high)
     assert np.isnan(summary.bootstrap_interval(values[:1])).all()
+
+
+def test_processes_are_this_program_s_share(folders: Path, monkeypatch):
+    asked: list[int] = []
+
+    def stand_in(*_, jobs: int, **more):
+        asked.append(jobs)
+        raise ValueError("enough")
+
+    monkeypatch.setattr("tubekit.evaluation.folder.evaluate_folder", stand_in)
+    monkeypatch.setattr("tubekit.evaluation.cli.cores", lambda: 3)
+    words = ["evaluate", str(folders / "preds"), str(folders / "labels")]
+    CliRunner().invoke(cli.app, words)
+    CliRunner().invoke(cli.app, [*words, "--jobs", "2"])
+    assert asked == [3, 2]
+
+
+@pytest.mark.parametrize("starting_s", [0.0, 60.0])
+def test_more_cases_than_processes(folders: Path, monkeypatch, starting_s: float):
+    """Whether the first seconds are done in this process or not, the numbers are the same."""
+    monkeypatch.setattr(work, "_STARTING_S", starting_s)
+    here: list[str] = []
+    one = work.one
+    monkeypatch.setattr(work, "one", lambda pair, *more: here.append(pair.name) or one(pair, *more))
+    monkeypatch.setattr(
+        work, "_in_processes", lambda pairs, *more: [(p, one(p, *more[:2])) for p in pairs]
+    )
+    found = run(folders, jobs=2)
+    assert [r.name for r in found.results] == ["a", "b with spaces", "c"]
+    assert len(here) == (3 if starting_s else 0)

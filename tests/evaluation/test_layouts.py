@@ -92,7 +92,7 @@ def test_a_file_for_each_class(tmp_path: Path, layout: str, drawn):
 
 def test_a_case_without_one_of_its_classes_has_no_mean(tmp_path: Path):
     for case in ("case_01", "case_02"):
-        for organ in ("aorta", "cava"):
+        for organ in ("aorta", "cava", "iliac"):
             write_both(tmp_path, f"{case}/{organ}", f"{case}/{organ}")
     (tmp_path / "preds/case_01/aorta.nii.gz").unlink()
     (tmp_path / "preds/case_01/cava.nii.gz").write_bytes(b"")

@@ -154,7 +154,7 @@ def _classes(
     """Class indices and the ignored value; with one class a mask may be stored as 0 and 255."""
     fits = array.dtype.kind in "biu"
     if array.dtype.kind == "f":
-        fits = bool((array == np.rint(array)).all())
+        fits = bool(np.isfinite(array).all() and (array == np.rint(array)).all())
     known = array if ignore is None else array[array != ignore]
     low, high = (known.min(), known.max()) if known.size else (0, 0)
     only = options.labels is None and options.classes == 1
