@@ -38,7 +38,9 @@ def tensor(name: str, value: object) -> None:
 def same_shape(**arrays: Any) -> None:
     """Raise ValueError unless all arrays have one shape."""
     shapes = {name: tuple(a.shape) for name, a in arrays.items()}
-    if len(set(shapes.values())) > 1:
+    # Compared, not hashed: while a program is traced sizes are tensors.
+    first, *others = shapes.values()
+    if any(shape != first for shape in others):
         listed = ", ".join(f"{n} {s}" for n, s in shapes.items())
         raise ValueError(f"expected equal shapes, got {listed}; crop or resample to one grid")
 
@@ -72,14 +74,14 @@ def binary(name: str, array: np.ndarray) -> np.ndarray:
     return mask
 
 
-def spacing(value: Sequence[float] | None, ndim: int) -> tuple[float, ...]:
+def spacing(value: object, ndim: int) -> tuple[float, ...]:
     """Return one positive float per axis; ``None`` means unit voxels."""
     return (1.0,) * ndim if value is None else millimetres(value, ndim)
 
 
 def millimetres(value: object, ndim: int) -> tuple[float, ...]:
     """Return one positive float per axis; unlike for ``spacing``, ``None`` is an error."""
-    values = np.asarray(value)
+    values = np.asarray(value.detach().cpu() if isinstance(value, torch.Tensor) else value)
     numbers = values.dtype.kind in "iuf" and values.shape == (ndim,)
     if not numbers or not (np.isfinite(values) & (values > 0)).all():
         raise ValueError(

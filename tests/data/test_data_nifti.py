@@ -120,7 +120,7 @@ def test_a_map_that_lies_elsewhere_is_refused_with_both_places():
     elsewhere = OBLIQUE.copy()
     elsewhere[0, 3] += 1
     stored = Stored(STACK, Placed.of((1.0, 1.0, 1.0), elsewhere))
-    told = r"a\.nii: expected a grid that lies where its image lies, with the affine \[0\.9 0\.2 .*"
+    told = r"a\.nii: expected the place of the grid it belongs to, affine \[0\.9 0\.2 .*"
     with pytest.raises(ReadError, match=told + r"; resample it"):
         onto(stored, OBLIQUE, "a.nii")
     coarser = Stored(STACK, Placed.of((2.0, 1.0, 1.0), OBLIQUE @ np.diag([2.0, 1, 1, 1])))

@@ -206,7 +206,7 @@ def test_label_with_another_spacing(toy, tmp_path):
     good = nifti(tmp_path / "g.nii.gz", volume)
     assert read_case(manifest, "a", {"image": image, "label": good}).spacing == (2.0, 0.6, 0.5)
     bad = nifti(tmp_path / "l.nii.gz", volume, spacing=(0.5, 0.6, 2.5))
-    with pytest.raises(ReadError, match=r"l\.nii\.gz: expected a grid that lies where its image"):
+    with pytest.raises(ReadError, match=r"l\.nii\.gz: expected the place of the grid it"):
         read_case(manifest, "a", {"image": image, "label": bad})
     tifffile.imwrite(tmp_path / "i.tif", volume, photometric="minisblack")
     with pytest.raises(ReadError, match=r"i\.tif: expected the spacing in the file's header"):
@@ -232,7 +232,7 @@ def test_a_label_of_several_structure_files(toy, tmp_path):
     given = {"image": image, "label/left": left, "label/right": right}
     assert read_case(manifest, "a", given).label[1, 1].tolist() == [1, 1, 2, 2, 2]
     coarse = nifti(tmp_path / "c.nii.gz", mask, spacing=(0.5, 0.6, 2.5))
-    with pytest.raises(ReadError, match=r"c\.nii\.gz: expected a grid that lies where"):
+    with pytest.raises(ReadError, match=r"c\.nii\.gz: expected the place of the grid"):
         read_case(manifest, "a", {**given, "label/right": coarse})
     small = nifti(tmp_path / "s.nii.gz", mask[:2])
     with pytest.raises(ReadError, match=r"s\.nii\.gz: expected the grid"):

@@ -110,7 +110,7 @@ def test_gradient(shape):
 
 
 def test_bad_input_is_named():
-    with pytest.raises(ValueError, match="iterations must be 0 or more, got -1"):
+    with pytest.raises(ValueError, match="iterations must be an integer of at least 0, got -1"):
         soft_skeleton(torch.zeros(1, 1, 4, 4), -1)
     with pytest.raises(ValueError, match="must have 4 or 5 axes, got 3"):
         soft_skeleton(torch.zeros(1, 4, 4), 1)

@@ -204,7 +204,7 @@ def test_bad_input_is_named():
     for bad in (probs * 3, probs - 1, probs * float("nan"), torch.full((1, 1, 3, 3), 2)):
         with pytest.raises(ValueError, match=r"must lie in \[0, 1\], got"):
             topological_skeleton(bad, 3)
-    with pytest.raises(ValueError, match="iterations must be in range, got -1"):
+    with pytest.raises(ValueError, match="iterations must be an integer of at least 0, got -1"):
         topological_skeleton(probs, -1)
     with pytest.raises(ValueError, match=r"beta must be in range, got -0\.1"):
         topological_skeleton(probs, 1, beta=-0.1)

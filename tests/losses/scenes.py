@@ -12,6 +12,7 @@ from tubekit.losses import (
     CrossEntropyLoss,
     DeepSupervision,
     DiceCELoss,
+    FocalLoss,
     GrowthSuppressionLoss,
     HausdorffDTLoss,
     MixEquivalenceLoss,
@@ -156,6 +157,7 @@ _EASY = {"iterations": 2, "threshold": 0.2, "min_voxels": 1}
 
 EXAMPLES = (
     Example(CrossEntropyLoss, 0, _INF, {}),
+    Example(FocalLoss, 0, _INF, _pair("gamma", 2.0, 0.5) | _pair("alpha", None, 0.25)),
     Example(SoftDiceLoss, 0, 1, _SMOOTH | _BATCH),
     Example(DiceCELoss, 0, _INF, _SMOOTH | _BATCH),
     Example(

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from tubekit import losses
 from tubekit.losses import SegmentationLoss
-from tubekit.losses.base import check_batch
+from tubekit.losses.base import OPTIONS
+from tubekit.losses.batch import accepted
+from tubekit.losses.checks import UNIT_MAPS
 from tubekit.types import SegOutput, Spec
 
 from .scenes import EXAMPLES, Example, Scene, scene
@@ -37,7 +39,7 @@ def test_the_suite_covers_every_exported_loss():
         for name in losses.__all__
         if inspect.isclass(c := getattr(losses, name))
         and issubclass(c, SegmentationLoss)
-        and c is not SegmentationLoss
+        and c not in (SegmentationLoss, losses.ForeignLoss)
     }
     assert exported == {example.name for example in EXAMPLES}
 
@@ -77,7 +79,9 @@ def test_empty_and_full_masks_are_finite(example: Example, channels: int, ndim: 
 
 @every_loss
 def test_no_argument_is_dead(example: Example):
-    assert set(example.knobs) == set(inspect.signature(example.make).parameters)
+    assert set(example.knobs) == set(inspect.signature(example.make).parameters) - set(OPTIONS) | (
+        set(example.knobs) & {"reduction"}
+    )
     at = scene(3)
     for knob, (one, two) in example.knobs.items():
         results = []
@@ -159,16 +163,18 @@ def test_bad_input_raises_one_clear_error(example: Example):
     maps = at.maps(loss)
     bad_label = at.target.clone()
     bad_label[0, 0, 0, 0] = 3
-    nan = at.logits.clone()
-    nan[0, 0, 0, 0] = float("nan")
     cases = {
         "target must have shape": (at.logits, at.target[..., :-1], maps),
-        "target must have shape.*one channel": (at.logits, at.target.expand(-1, 3, -1, -1), maps),
+        "target must have shape.*one channel": (at.logits, at.target.expand(-1, 2, -1, -1), maps),
+        "must sum to 1 in every voxel.*multi_label": (
+            at.logits, at.target.clamp(max=1).expand(-1, 3, -1, -1), maps,
+        ),
         "logits must be a floating-point": (at.logits.long(), at.target, maps),
         "logits must have shape": (at.logits[0], at.target, maps),
-        "target must hold integer classes": (at.logits, at.target.float(), maps),
+        "target must hold integer classes, got fractions": (
+            at.logits, at.target + 0.5 * (at.target == 1), maps,
+        ),
         r"target must lie in 0\.\.2, got 0\.\.3": (at.logits, bad_label, maps),
-        "logits must be finite": (nan, at.target, maps),
         "valid must be bool": (at.logits, at.target, maps | {"valid": at.target}),
         "valid must have shape": (
             at.logits, at.target, maps | {"valid": at.target[:, :, 1:] > 0},
@@ -184,7 +190,8 @@ def test_bad_input_raises_one_clear_error(example: Example):
             loss(at.logits, at.target, **{n: v for n, v in maps.items() if n != name})
         with pytest.raises(ValueError, match=f"{name} must have shape"):
             loss(at.logits, at.target, **maps | {name: value[..., 1:]})
-        with pytest.raises(ValueError, match=rf"{name} must lie in 0\.\.2"):
+        wrong = "be floating point" if name in UNIT_MAPS else r"lie in 0\.\.2"
+        with pytest.raises(ValueError, match=f"{name} must {wrong}"):
             loss(at.logits, at.target, **maps | {name: at.tube + 2})
 
 
@@ -222,7 +229,7 @@ def test_one_channel_takes_two_classes_only():
 def test_a_seg_output_is_refused_with_the_remedy():
     at = scene(1)
     with pytest.raises(ValueError, match="wrap the loss in DeepSupervision"):
-        check_batch(SegOutput(at.logits), at.target, {}, ())
+        accepted(SegOutput(at.logits), at.target, None, {})
 
 
 def test_a_floating_map_with_nan_is_refused():
@@ -239,11 +246,12 @@ def test_bad_constructor_arguments(example: Example):
     known = inspect.signature(example.make).parameters
     bad = {
         "smooth": (-1.0, "smooth must be finite and at least 0"),
-        "alpha": (-0.1, "alpha must be finite"),
+        "alpha": (-0.1, "alpha must"),
+        "gamma": (-1.0, "gamma must be finite and at least 0"),
         "beta": (float("nan"), "beta must be finite"),
         "tau": (0.0, "tau must be above 0"),
         "iterations": (0, "iterations must be an integer of at least 1"),
-        "reduction": ("mean", "reduction must be one of 'sample', 'batch'"),
+        "reduction": ("median", "reduction must be one of 'mean', 'sum', 'none'"),
         "method": ("exact", "method must be one of"),
         "weights": ([-1.0, 2.0], "weights.0. must be finite and at least 0"),
         "suppression": (-1.0, "suppression must be finite and at least 0"),

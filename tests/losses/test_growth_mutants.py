@@ -238,10 +238,10 @@ for left_out in growth.NAMES:
 
 @planted(
     "reconnection",
-    "reconnection_loss",
+    "reconnected_entropy",
     growth.test_reconnection_waits_for_the_end_of_the_warm_up,
 )
-def reconnection_for_nothing(probs, **more):
+def reconnection_for_nothing(probs, *more):
     return 0 * probs.sum()
 
 

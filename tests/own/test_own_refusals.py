@@ -172,7 +172,7 @@ def test_a_label_elsewhere_is_refused(tmp_path):
     moved[0, 3] += 3
     nibabel.save(nibabel.Nifti1Image(array, moved), path)
     with pytest.raises(
-        ValueError, match=r"b_1\.nii\.gz: expected a grid that lies where its image lies"
+        ValueError, match=r"b_1\.nii\.gz: expected the place of the grid it belongs to"
     ):
         train(root / "images", root / "labels", root / "m", quick())
 

@@ -59,9 +59,8 @@ def onto(stored: Stored, affine: Affine | None, name: object) -> Stored:
     made = _turned(stored, stored.affine, affine)
     if made.affine is None or not same_place(made.affine, affine):
         raise ReadError(
-            f"{name}: expected a grid that lies where its image lies, with the affine "
-            f"{rows(affine)}, got {rows(stored.affine)}; resample it to the image's grid, or "
-            "correct the header"
+            f"{name}: expected the place of the grid it belongs to, affine {rows(affine)}, got "
+            f"{rows(stored.affine)}; resample it to that grid, or correct the header"
         )
     return made
 

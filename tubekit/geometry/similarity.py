@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from tubekit._recorded import opaque
 from tubekit.geometry.kernels.compiled import in_slabs
 from tubekit.geometry.kernels.pairwise import COEFFICIENTS, similar_sums
 
@@ -38,15 +39,25 @@ def similar_neighbours(
     Returns:
         Sums in the type of ``values``, to 1e-6 of each weight.
     """
+    return neighbour_sums(
+        values.detach(), image.detach(), radius, float(sigma_position), float(sigma_intensity)
+    )
+
+
+@opaque(lambda values, *rest: torch.empty_like(values))
+def neighbour_sums(
+    values: Tensor, image: Tensor, radius: int, sigma_position: float, sigma_intensity: float
+) -> Tensor:
+    """``similar_neighbours`` as one step."""
     ndim = values.ndim - 2
     steps = itertools.product(range(-radius, radius + 1), repeat=ndim)
     half = [step for step in steps if step > (0,) * ndim]  # the others are the same pairs
     shifts = torch.tensor(half)
     shares = (-shifts.square().sum(1) / (2 * sigma_position**2)).exp()
-    features = image.detach().to(values.dtype) / (math.sqrt(2) * sigma_intensity)
+    features = image.to(values.dtype) / (math.sqrt(2) * sigma_intensity)
     if values.device.type == "cpu":
-        return _compiled(values.detach(), features, shifts, shares)
-    return by_shifts(values.detach(), features, shifts, shares)
+        return _compiled(values, features, shifts, shares)
+    return by_shifts(values, features, shifts, shares)
 
 
 def by_shifts(values: Tensor, features: Tensor, shifts: Tensor, shares: Tensor) -> Tensor:

@@ -9,11 +9,13 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from tubekit import _check
+from tubekit._accept import Whole, whole
+from tubekit._recorded import recorded
 from tubekit.geometry.kernels.soft_skeleton import skeleton_gradients, skeletons
 from tubekit.geometry.morphology import soft_dilate, soft_erode
 
 
-def soft_skeleton(probs: Float[Tensor, "b c *s"], iterations: int) -> Float[Tensor, "b c *s"]:
+def soft_skeleton(probs: Float[Tensor, "b c *s"], iterations: Whole) -> Float[Tensor, "b c *s"]:
     """Collect, layer by layer, what an opening takes away while the object is eroded.
 
     Write E for the erosion, O for the opening, and I_0 = probs, I_{j+1} = E(I_j). The residue
@@ -36,10 +38,7 @@ def soft_skeleton(probs: Float[Tensor, "b c *s"], iterations: int) -> Float[Tens
     Reference: Shit et al., clDice, CVPR 2021, algorithm 1.
     """
     _check.dimensions("probs (batch, channel and 2 or 3 spatial axes)", probs, (4, 5))
-    if iterations < 0:
-        raise ValueError(
-            f"iterations must be 0 or more, got {iterations}; pass the largest radius in voxels"
-        )
+    iterations = whole("iterations", iterations, at_least=0)
     if _compilable(probs):
         return _Compiled.apply(probs.to(_wide(probs)), iterations).to(probs.dtype)
     image, skeleton = probs, torch.zeros_like(probs)
@@ -59,7 +58,7 @@ def _add_layer(
 
 
 def _compilable(probs: Tensor) -> bool:
-    if probs.device.type != "cpu" or torch.compiler.is_compiling():
+    if probs.device.type != "cpu" or recorded():
         return False
     # A sum is finite when its terms are; NaN would get lost in the comparisons of a loop.
     return bool(probs.detach().sum(dtype=_wide(probs)).isfinite())

@@ -10,6 +10,8 @@ from jaxtyping import Bool, Float, Int8, Shaped
 from torch import Tensor
 
 from tubekit import _check
+from tubekit._accept import Whole, whole
+from tubekit._recorded import opaque, recorded, with_slope
 from tubekit.geometry.kernels.peeling import peel
 from tubekit.geometry.relaxed_binary import relaxed_binary
 from tubekit.geometry.simple_points import (
@@ -29,7 +31,7 @@ _SIMPLE: dict[str, Callable[[Neighbourhood], Any]] = {
 
 def topological_skeleton(
     mask_or_probs: Shaped[Tensor, "b c *s"],
-    iterations: int,
+    iterations: Whole,
     method: str = "boolean",
     *,
     beta: float = 0.0,
@@ -71,10 +73,14 @@ def topological_skeleton(
     Reference: Menten et al., A skeletonization algorithm for gradient-based optimization,
         ICCV 2023, section 3.
     """
-    _check_arguments(mask_or_probs, iterations, method, beta, tau)
+    iterations = whole("iterations", iterations, at_least=0)
+    _check_arguments(mask_or_probs, method, beta, tau)
     if not mask_or_probs.is_floating_point():
         return _peel(mask_or_probs == 1, iterations, method, None).float()
     relaxed = relaxed_binary(mask_or_probs, beta=beta, tau=tau, generator=generator)
+    if recorded():
+        hard, slope = peeled_with_slope(relaxed.detach(), iterations, method).unbind(0)
+        return with_slope(hard, slope, relaxed).to(mask_or_probs.dtype)
     skeleton: Tensor = _Peeled.apply(relaxed, iterations, method)
     return skeleton.to(mask_or_probs.dtype)
 
@@ -95,6 +101,14 @@ class _Peeled(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         (slope,) = ctx.saved_tensors
         return grad * slope, None, None
+
+
+@opaque(lambda relaxed, *rest: relaxed.new_empty((2, *relaxed.shape)))
+def peeled_with_slope(relaxed: Tensor, iterations: int, method: str) -> Tensor:
+    """Skeleton and slope as one step of a recorded program."""
+    slope = torch.ones_like(relaxed, memory_format=torch.contiguous_format)
+    skeleton = _peel(relaxed > 0.5, iterations, method, slope)
+    return torch.stack([skeleton.to(relaxed.dtype), slope])
 
 
 def _peel(
@@ -167,18 +181,17 @@ def _lattices(padded: Int8[Tensor, "b c zp yp xp"]) -> Iterator[tuple[Any, Neigh
         yield (..., *(slice(start, None, 2) for start in starts)), neighbours
 
 
-def _check_arguments(values: Tensor, iterations: int, method: str, beta: float, tau: float) -> None:
+def _check_arguments(values: Tensor, method: str, beta: float, tau: float) -> None:
     _check.dimensions("mask_or_probs (batch, channel and 2 or 3 spatial axes)", values, (4, 5))
     _check.option("method", method, tuple(_SIMPLE))
     for name, value, valid, remedy in (
-        ("iterations", iterations, iterations >= 0, "0 or more, at least the largest radius"),
         ("beta", beta, 0 <= beta < math.inf, "0 or more, 0 for no noise"),
         ("tau", tau, 0 < tau < math.inf, "above 0, 1 unless you know better"),
     ):
         if not valid:
             raise ValueError(f"{name} must be in range, got {value}; pass a number {remedy}")
-    if values.dtype != torch.bool and values.numel():
-        low, high = values.min(), values.max()
+    if values.dtype != torch.bool and values.numel() and not recorded():
+        low, high = values.aminmax()
         if not (low >= 0 and high <= 1):  # true for NaN as well
             raise ValueError(
                 f"mask_or_probs must lie in [0, 1], got {low.item():g} to {high.item():g}; "

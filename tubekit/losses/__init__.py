@@ -4,9 +4,10 @@ from tubekit.losses.base import SegmentationLoss
 from tubekit.losses.boundary import BoundaryLoss, boundary_loss
 from tubekit.losses.cldice import SoftClDiceLoss, soft_cldice
 from tubekit.losses.compose import WeightedSum
-from tubekit.losses.cross_entropy import CrossEntropyLoss, cross_entropy
+from tubekit.losses.cross_entropy import CrossEntropyLoss, FocalLoss, cross_entropy
 from tubekit.losses.deep_supervision import DeepSupervision
 from tubekit.losses.dice import DiceCELoss, SoftDiceLoss, soft_dice
+from tubekit.losses.foreign import ForeignLoss
 from tubekit.losses.growth_suppression import GrowthSuppressionLoss
 from tubekit.losses.hausdorff import HausdorffDTLoss, hausdorff_dt
 from tubekit.losses.mix_equivalence import MixEquivalenceLoss, mix_equivalence
@@ -27,6 +28,8 @@ __all__ = [
     "CrossEntropyLoss",
     "DeepSupervision",
     "DiceCELoss",
+    "FocalLoss",
+    "ForeignLoss",
     "GrowthSuppressionLoss",
     "HausdorffDTLoss",
     "MixEquivalenceLoss",

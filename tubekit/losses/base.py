@@ -1,64 +1,187 @@
-"""The contract of every loss: what goes in, what is checked, what reaches the equation."""
+"""The contract of every loss: its options, what goes in, and what reaches the equation."""
 
+import inspect
 import math
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Bool, Float, Integer
+from jaxtyping import Bool, Float, Num
 from torch import Tensor, nn
 
 from tubekit import _check
+from tubekit._accept import Array, Whole
+from tubekit.losses.batch import Batch, accepted
+from tubekit.losses.classes import foreground_masks, foreground_probs, reduced
+
+REDUCTIONS = ("mean", "sum", "none")
+POOLS = ("sample", "batch")
+"""Of losses with a choice: the mean of a ratio per sample, or a ratio of sums over the batch."""
 
 
 class SegmentationLoss(nn.Module):
     """Turns logits and labels into probabilities and masks, then calls the equation.
 
     A loss defines ``from_probs``; one that needs logits (cross-entropy) defines ``from_logits``.
-    Background is never a class of its own: one channel is the foreground of a sigmoid, several
-    are a softmax whose channel 0 is dropped.
+    One channel is the foreground of a sigmoid, several are a softmax whose channel 0 is the
+    background and no class of its own.
+
+    These options every loss takes beside its own; one that has no meaning for a loss is refused.
+
+    Args:
+        reduction: ``"mean"``; or ``"sum"`` or ``"none"`` of the terms: voxels of a cross-entropy,
+            (b k) samples and classes of Dice and its kin, elsewhere (b) samples.
+        include_background: also count channel 0 of a softmax as a class.
+        weight: factor of each class, at least 0: one per channel, the background first (two for a
+            single channel). Cross-entropies are divided by the sum of the weights, as in torch;
+            terms of the other losses are multiplied, as in MONAI.
+        ignore_index: label of voxels that do not count, e.g. 255.
+        multi_label: classes may overlap: every channel has a sigmoid and a mask of its own, and
+            none is background.
+        validate: check values, once a call; False saves the time. Shapes are always checked.
+    Raises:
+        ValueError: an option out of range, or one that the loss refuses.
 
     Attributes:
         needs: names of the target maps that ``forward`` must get, e.g. ``("tube",)``.
+        optional: names of those that it may get.
+        refuses: options that have no meaning for the loss, and why.
+        reduces: True where the equation itself minds ``reduction``.
+        pools: True where ``reduction`` may also be one of ``POOLS``.
+
+    Example:
+        >>> import torch
+        >>> from tubekit.losses import SoftDiceLoss
+        >>> target = torch.tensor([[[[0, 1], [255, 1]]]])
+        >>> loss = SoftDiceLoss(ignore_index=255, reduction="none")
+        >>> loss(torch.full((1, 1, 2, 2), -30.0), target).shape
+        torch.Size([1, 1])
     """
 
     needs: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    refuses: ClassVar[dict[str, str]] = {}
+    reduces: ClassVar[bool] = False
+    pools: ClassVar[bool] = False
 
-    def __init__(self) -> None:
-        # Without it the signature would be that of nn.Module and accept any name.
+    def __init__(
+        self,
+        *,
+        reduction: str = "mean",
+        include_background: bool = False,
+        weight: Sequence[float] | Array | None = None,
+        ignore_index: Whole | None = None,
+        multi_label: bool = False,
+        validate: bool = True,
+    ) -> None:
         super().__init__()
+        _check.option("reduction", reduction, REDUCTIONS + (POOLS if self.pools else ()))
+        self.reduction, self.include_background = reduction, include_background
+        self.weight = None if weight is None else tuple(float(w) for w in weight)
+        nonnegative(**{f"weight[{i}]": w for i, w in enumerate(self.weight or ())})
+        self.ignore_index = None if ignore_index is None else operator.index(ignore_index)
+        self.multi_label, self.validate = multi_label, validate
+        for name, reason in self.refuses.items():
+            if (value := getattr(self, name)) != OPTIONS[name].default:
+                raise ValueError(
+                    f"{type(self).__name__} takes no {name}, got {value!r}: {reason}; leave it out"
+                )
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        """Show the options in the signature, so that help, ``Spec`` and ``repr`` know them."""
+        super().__init_subclass__(**arguments)
+        own = dict(list(inspect.signature(cls.__init__).parameters.items())[1:])
+        if own.pop("options", None):
+            own |= {name: p for name, p in OPTIONS.items() if name not in own}
+        cls.__signature__ = inspect.Signature(list(own.values()))  # type: ignore[attr-defined]
+
+    @property
+    def pool(self) -> str:
+        """Which of ``POOLS`` the reduction means."""
+        return "batch" if self.reduction == "batch" else "sample"
+
+    def extra_repr(self) -> str:
+        """The loss's own settings, and the options that differ from their defaults."""
+        shown = []
+        for name in inspect.signature(type(self)).parameters:
+            # What every module has under that name already, as "to", is kept with an underscore.
+            key = name if name in vars(self) else f"{name}_"
+            if key in vars(self):
+                value = vars(self)[key]
+                if name not in OPTIONS or value != OPTIONS[name].default:
+                    shown.append(f"{name}={value!r}")
+        return ", ".join(shown)
 
     def forward(
-        self, logits: Tensor, target: Tensor, *, valid: Tensor | None = None, **maps: Tensor
-    ) -> Float[Tensor, ""]:
+        self, logits: Tensor, target: Tensor, *, valid: Tensor | None = None, **maps: Any
+    ) -> Float[Tensor, "..."]:
         """Check the input, then compute the loss.
 
         Args:
-            logits: (b c *s), floating point, any real value.
-            target: (b 1 *s), integer classes, 0 = background.
+            logits: (b c *s), floating point, any value; NaN and infinity make the loss so.
+            target: (b 1 *s), classes of any numeric type, 0 = background; or (b c *s), one-hot or
+                shares that sum to 1; with ``multi_label`` (b c *s) masks. One channel of logits
+                also takes shares (b 1 *s) in [0, 1].
             valid: (b 1 *s), bool: voxels outside it count as if they were not there; ``None``
                 means all.
-            **maps: exactly the names in ``needs``, (b k *s) each; integer maps hold classes.
+            **maps: the names in ``needs``, (b k *s) each; integer maps hold classes. And those
+                of ``optional``: ``spacing``, (b axes) millimetres or one row for all.
         Returns:
-            A scalar, float32 for half-precision logits.
+            A scalar, or as ``reduction`` asks; float32 for half-precision logits.
         Raises:
             TypeError: a map is missing or unknown; the message names it.
-            ValueError: shapes, types or labels do not fit, or a value is NaN.
+            ValueError: shapes, types or labels do not fit, or a value of a map is NaN.
         """
-        check_batch(logits, target, with_valid(maps, valid), self.needs)
-        # Sums over a million voxels need more than the three digits of bfloat16.
-        wide = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
-        return self.from_logits(wide, target, valid=valid, **maps)
+        return self.of_batch(self.accept(logits, target, valid=valid, **maps))
+
+    def accept(
+        self,
+        logits: object,
+        target: object,
+        *,
+        valid: object = None,
+        known: bool = False,
+        **maps: object,
+    ) -> Batch:
+        """Bring the arguments of ``forward`` into one form, and check values unless ``known``."""
+        return accepted(
+            logits,
+            target,
+            valid,
+            maps,
+            needs=self.needs,
+            optional=self.optional,
+            ignore_index=self.ignore_index,
+            multi_label=self.multi_label,
+            validate=self.validate and not known,
+        )
+
+    def of_batch(self, batch: Batch) -> Float[Tensor, "..."]:
+        """The loss of an accepted batch."""
+        if self.reduces or self.reduction == "mean":
+            logits, target, valid, maps = batch
+            return self.from_logits(logits, target, valid=valid, **maps)
+        alone = self.of_samples(batch)
+        return alone if self.reduction == "none" else alone.sum()
+
+    def of_samples(self, batch: Batch) -> Float[Tensor, " b"]:
+        """The loss of every sample alone."""
+        return torch.stack(
+            [self.from_logits(x, y, valid=valid, **maps) for x, y, valid, maps in batch.samples()]
+        )
 
     def from_logits(
         self,
         logits: Float[Tensor, "b c *s"],
-        target: Integer[Tensor, "b 1 *s"],
+        target: Num[Tensor, "b #c *s"],
         *,
         valid: Bool[Tensor, "b 1 *s"] | None = None,
         **maps: Tensor,
-    ) -> Float[Tensor, ""]:
+    ) -> Float[Tensor, "..."]:
         """Activation, one-hot masks, and zeros outside ``valid``."""
-        probs = foreground_probs(logits)
-        masks = foreground_masks(target, probs)
+        probs = self.probs(logits)
+        masks = self.masks(target, probs)
         if valid is not None:
             probs, masks = probs * valid, masks * valid
             maps = {name: value * valid for name, value in maps.items()}
@@ -66,103 +189,42 @@ class SegmentationLoss(nn.Module):
 
     def from_probs(
         self, probs: Float[Tensor, "b k *s"], masks: Float[Tensor, "b k *s"], **maps: Tensor
-    ) -> Float[Tensor, ""]:
+    ) -> Float[Tensor, "..."]:
         """The equation, on foreground probabilities and one-hot foreground masks."""
         raise TypeError(
             f"{type(self).__name__} must define from_probs or from_logits; "
             "use one of the losses that tubekit.losses exports, or add the method"
         )
 
+    def probs(self, logits: Float[Tensor, "b c *s"]) -> Float[Tensor, "b k *s"]:
+        """Probabilities of the classes that count."""
+        if self.multi_label:
+            return logits.sigmoid()
+        if self.include_background and logits.shape[1] > 1:
+            return logits.softmax(1)
+        return foreground_probs(logits)
 
-def foreground_probs(logits: Float[Tensor, "b c *s"]) -> Float[Tensor, "b k *s"]:
-    """Sigmoid of one channel, or softmax of several without the background in channel 0."""
-    return logits.sigmoid() if logits.shape[1] == 1 else logits.softmax(1)[:, 1:]
+    def masks(
+        self, target: Num[Tensor, "b #c *s"], probs: Float[Tensor, "b k *s"]
+    ) -> Float[Tensor, "b k *s"]:
+        """Masks of the classes that count, from classes or shares."""
+        if target.is_floating_point():
+            return target[:, target.shape[1] - probs.shape[1] :]
+        background = self.include_background and probs.shape[1] > 1
+        return foreground_masks(target + 1 if background else target, probs)
 
-
-def foreground_masks(
-    labels: Integer[Tensor, "b 1 *s"], probs: Float[Tensor, "b k *s"]
-) -> Float[Tensor, "b k *s"]:
-    """One-hot masks of the classes 1..k, in the type of ``probs``."""
-    classes = torch.arange(1, probs.shape[1] + 1, device=labels.device)
-    return (labels == classes.view(-1, *[1] * (labels.ndim - 2))).to(probs.dtype)
-
-
-def with_valid(maps: dict[str, Tensor], valid: Tensor | None) -> dict[str, Tensor]:
-    """All maps of a batch in one dictionary; without ``valid`` all voxels count."""
-    return maps if valid is None else maps | {"valid": valid}
-
-
-def check_batch(
-    logits: object, target: Tensor, maps: dict[str, Tensor], needs: tuple[str, ...]
-) -> None:
-    """Raise one clear error for input that no equation can use."""
-    if missing := [name for name in needs if name not in maps]:
-        raise TypeError(
-            f"this loss needs the target maps {', '.join(needs)}, got no {', '.join(missing)}; "
-            "let the loader add what loss.needs lists"
-        )
-    if unknown := sorted(set(maps) - set(needs) - {"valid"}):
-        raise TypeError(
-            f"this loss takes the maps {', '.join((*needs, 'valid'))}, got {', '.join(unknown)}; "
-            "pass only these, each under its own name"
-        )
-    if not isinstance(logits, Tensor) or not logits.is_floating_point():
-        found = logits.dtype if isinstance(logits, Tensor) else type(logits).__name__
-        raise ValueError(
-            f"logits must be a floating-point tensor, got {found}; pass the network's raw output "
-            "(of a SegOutput its .logits, or wrap the loss in DeepSupervision)"
-        )
-    if logits.ndim not in (4, 5) or logits.numel() == 0:
-        raise ValueError(
-            f"logits must have shape (b, c, y, x) or (b, c, z, y, x) without empty axes, got "
-            f"{tuple(logits.shape)}; add the batch and channel axes"
-        )
-    grid = (logits.shape[0], 1, *logits.shape[2:])
-    for name, value in {"target": target, **maps}.items():
-        _check.tensor(name, value)
-        # A map may hold one channel per class; labels and the valid mask have one.
-        free = name not in ("target", "valid") and value.ndim == logits.ndim
-        if tuple(value.shape) != (grid[0], value.shape[1] if free else 1, *grid[2:]):
-            raise ValueError(
-                f"{name} must have shape {grid} beside logits {tuple(logits.shape)}, got "
-                f"{tuple(value.shape)}; keep one channel and the grid of the logits"
-            )
-        if name == "valid":
-            if value.dtype != torch.bool:
-                raise ValueError(f"valid must be bool, got {value.dtype}; compare it with 0 first")
-        elif name == "target" or not value.is_floating_point():
-            _check.integer_classes(name, value, max(2, logits.shape[1]))
-        else:
-            _check.finite(name, value)
-    _check.finite("logits", logits)
+    def reduce(
+        self,
+        scores: Float[Tensor, "n *k"],
+        cost: Callable[[Tensor], Tensor],
+        counted: Bool[Tensor, "n *k"] | None = None,
+    ) -> Float[Tensor, "..."]:
+        """See ``reduced``, with the options of the loss."""
+        return reduced(scores, cost, counted, reduction=self.reduction, weight=self.weight)
 
 
-def check_share(name: str, value: Tensor, remedy: str) -> None:
-    """Raise ValueError unless a map is floating point in [0, 1] with one channel."""
-    if not value.is_floating_point() or value.shape[1] != 1:
-        raise ValueError(
-            f"{name} must be floating point with one channel, got {value.dtype} with "
-            f"{value.shape[1]} channels; {remedy}"
-        )
-    check_unit_interval(name, value, remedy)
-
-
-def check_unit_interval(name: str, value: Tensor, remedy: str) -> None:
-    """Raise ValueError unless all values lie in [0, 1]; NaN does not."""
-    if value.numel() == 0:
-        return
-    low, high = value.detach().aminmax()
-    if not (low >= 0 and high <= 1):
-        raise ValueError(
-            f"{name} must lie in [0, 1], got {low.item():g}..{high.item():g}; {remedy}"
-        )
-
-
-def positive_integer(**values: int) -> None:
-    """Raise ValueError unless every value is an integer of at least 1."""
-    for name, value in values.items():
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} must be an integer of at least 1, got {value}; raise it")
+OPTIONS = dict(list(inspect.signature(SegmentationLoss.__init__).parameters.items())[1:])
+"""The options of every loss, by name."""
 
 
 def nonnegative(**values: float) -> None:
@@ -172,9 +234,3 @@ def nonnegative(**values: float) -> None:
             raise ValueError(
                 f"{name} must be finite and at least 0, got {value}; choose such a number"
             )
-
-
-def total(values: Float[Tensor, "b k *s"], batch: bool) -> Float[Tensor, "n k"]:
-    """Sum over space; with ``batch`` over the samples too, leaving n = 1 row instead of b."""
-    sums = values.flatten(2).sum(2)
-    return sums.sum(0, keepdim=True) if batch else sums

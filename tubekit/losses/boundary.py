@@ -1,10 +1,13 @@
 """Boundary loss: the prediction, weighted with the signed distance to the label's boundary."""
 
-from jaxtyping import Bool, Float, Integer
+from operator import pos
+from typing import Any
+
+from jaxtyping import Bool, Float, Num
 from torch import Tensor
 
 from tubekit import _check
-from tubekit.losses.base import SegmentationLoss, foreground_probs
+from tubekit.losses.base import SegmentationLoss
 
 
 def boundary_loss(
@@ -45,6 +48,15 @@ def mean_of_valid(
     return (values * valid).sum() / (valid.sum() * values.shape[1]).clamp(min=1)
 
 
+def means(
+    values: Float[Tensor, "b k *s"], valid: Bool[Tensor, "b 1 *s"] | None
+) -> Float[Tensor, "b k"]:
+    """Mean over the valid voxels of every sample and class; 0 if there are none."""
+    if valid is None:
+        return values.flatten(2).mean(2)
+    return (values * valid).flatten(2).sum(2) / valid.flatten(2).sum(2).clamp(min=1)
+
+
 class BoundaryLoss(SegmentationLoss):
     """Mean over voxels of p times the signed distance to the label. Range (-inf, inf).
 
@@ -57,29 +69,49 @@ class BoundaryLoss(SegmentationLoss):
     made of a patch does not, and is 0 in a patch without boundary. The gradient is the map
     itself, blind to the prediction, and nothing is gained in a voxel of distance 0: sum this
     loss with a regional one. The authors shift the weight from that one to this one slowly.
+
+    Args:
+        **options: see ``SegmentationLoss``. With ``include_background`` and ``multi_label`` the
+            map has one channel per channel of the logits.
+
+    Example:
+        >>> import torch
+        >>> distances = torch.tensor([[[[2.0, 1.0, -1.0]]]])  # positive outside
+        >>> loss = BoundaryLoss()
+        >>> loss(30 - 60 * (distances > 0).float(), distances < 0, signed_distance=distances)
+        tensor(-0.3333)
     """
 
     needs = ("signed_distance",)
+    reduces = True
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
 
     def from_logits(
         self,
         logits: Float[Tensor, "b c *s"],
-        target: Integer[Tensor, "b 1 *s"],
+        target: Num[Tensor, "b #c *s"],
         *,
         valid: Bool[Tensor, "b 1 *s"] | None = None,
         **maps: Tensor,
-    ) -> Float[Tensor, ""]:
-        probs, distances = foreground_probs(logits), maps["signed_distance"]
+    ) -> Float[Tensor, "..."]:
+        probs, distances = self.probs(logits), maps["signed_distance"]
         if not distances.is_floating_point():
             raise ValueError(
                 f"signed_distance must be floating point, got {distances.dtype}; make it without "
                 "a cast, which cuts the distances to whole numbers"
             )
-        if distances.shape[1] not in (1, probs.shape[1]):
+        union = not (self.include_background or self.multi_label)
+        allowed = [1, probs.shape[1]] if union else [probs.shape[1]]
+        if distances.shape[1] not in allowed:
             raise ValueError(
-                f"signed_distance must have one channel or {probs.shape[1]}, one per foreground "
-                f"class, got {distances.shape[1]}; leave out the background"
+                f"signed_distance must have {'one channel or ' if union else ''}{allowed[-1]}, one "
+                f"per {'foreground ' if union else ''}class, got {distances.shape[1]}; leave out "
+                "what the loss leaves out"
             )
         if distances.shape[1] == 1:
             probs = probs.sum(1, keepdim=True)
-        return boundary_loss(probs, distances.to(probs.dtype), valid=valid)
+        if self.reduction == "mean" and self.weight is None:
+            return boundary_loss(probs, distances.to(probs.dtype), valid=valid)
+        return self.reduce(means(probs * distances.detach().to(probs.dtype), valid), pos)

@@ -1,21 +1,28 @@
 """Soft clDice: Dice of centre lines, with a skeleton that gradients pass through."""
 
+from typing import Any
+
 from jaxtyping import Float
 from torch import Tensor
 
 from tubekit import _check
+from tubekit._accept import Whole, whole
 from tubekit.geometry import soft_skeleton
-from tubekit.losses.base import SegmentationLoss, nonnegative, positive_integer
-from tubekit.losses.recall import REDUCTIONS
+from tubekit.losses.base import POOLS, SegmentationLoss, nonnegative
 
 RELEASED_ITERATIONS = 10
+POOLED = {
+    "include_background": "the background has no skeleton",
+    "weight": "classes are summed together",
+}
+"""What clDice refuses, and why."""
 
 
 def soft_cldice(
     probs: Float[Tensor, "b k *s"],
     masks: Float[Tensor, "b k *s"],
     *,
-    iterations: int = 10,
+    iterations: Whole = 10,
     smooth: float = 1.0,
     reduction: str = "batch",
 ) -> Float[Tensor, " n"]:
@@ -53,51 +60,57 @@ def centerline_dice(
     reduction: str,
 ) -> Float[Tensor, " n"]:
     """clDice from volumes and their skeletons, however these were made. Range [0, 1]."""
-    _check.option("reduction", reduction, REDUCTIONS)
+    _check.option("reduction", reduction, POOLS)
     kept = int(reduction == "sample")  # leading axes that are not summed
-
-    def share(skeleton: Tensor, volume: Tensor) -> Tensor:
-        inside, size = (skeleton * volume).flatten(kept).sum(-1), skeleton.flatten(kept).sum(-1)
-        return (inside + smooth) / (size + smooth).clamp(min=1e-8)
-
-    precision = share(probs_skeleton, masks)
-    sensitivity = share(masks_skeleton, probs)
+    precision = _share(probs_skeleton, masks, smooth, kept)
+    sensitivity = _share(masks_skeleton, probs, smooth, kept)
     return (2 * precision * sensitivity / (precision + sensitivity).clamp(min=1e-8)).reshape(-1)
 
 
+def _share(skeleton: Tensor, volume: Tensor, smooth: float, kept: int) -> Tensor:
+    """Part of a skeleton that lies inside a volume."""
+    inside, size = (skeleton * volume).flatten(kept).sum(-1), skeleton.flatten(kept).sum(-1)
+    return (inside + smooth) / (size + smooth).clamp(min=1e-8)
+
+
 class SoftClDiceLoss(SegmentationLoss):
-    """1 - soft clDice, averaged over the samples with ``reduction="sample"``. Range [0, 1].
+    """1 - soft clDice. Range [0, 1].
 
     Args:
         iterations: see ``soft_cldice``.
         smooth: see ``soft_cldice``.
-        reduction: see ``soft_cldice``; the authors sum over the batch, MONAI does not.
+        reduction: ``"batch"``, one score, whose sums go over the batch, as the authors do;
+            ``"sample"`` (or ``"mean"``), the mean of one score per sample; ``"sum"`` or
+            ``"none"`` of one score per sample.
         as_released: the authors' object ignores its iteration count and always takes 10.
+        **options: see ``SegmentationLoss``.
     """
+
+    reduces = pools = True
+    refuses = POOLED
 
     def __init__(
         self,
-        iterations: int = 10,
+        iterations: Whole = 10,
         smooth: float = 1.0,
         reduction: str = "batch",
         as_released: bool = False,
+        **options: Any,
     ) -> None:
-        super().__init__()
-        positive_integer(iterations=iterations)
+        super().__init__(reduction=reduction, **options)
+        iterations = whole("iterations", iterations)
         nonnegative(smooth=smooth)
-        _check.option("reduction", reduction, REDUCTIONS)
         self.iterations = RELEASED_ITERATIONS if as_released else iterations
-        self.smooth = smooth
-        self.reduction: str = reduction
+        self.smooth, self.as_released = smooth, as_released
 
     def from_probs(
         self, probs: Float[Tensor, "b k *s"], masks: Float[Tensor, "b k *s"], **maps: Tensor
-    ) -> Float[Tensor, ""]:
+    ) -> Float[Tensor, "..."]:
         score = soft_cldice(
             probs,
             masks,
             iterations=self.iterations,
             smooth=self.smooth,
-            reduction=self.reduction,
+            reduction=self.pool,
         )
-        return 1 - score.mean()
+        return self.reduce(score, lambda share: 1 - share)

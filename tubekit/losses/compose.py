@@ -1,12 +1,13 @@
 """Losses made of losses: a weighted sum."""
 
 from collections.abc import Iterable, Sequence
-from typing import cast
+from typing import Any, cast
 
-from jaxtyping import Bool, Float, Integer
+from jaxtyping import Bool, Float, Num
 from torch import Tensor, nn
 
 from tubekit.losses.base import SegmentationLoss, nonnegative
+from tubekit.losses.foreign import OF_PARTS, as_loss, inherited
 
 
 class WeightedSum(SegmentationLoss):
@@ -16,40 +17,55 @@ class WeightedSum(SegmentationLoss):
     Skeleton Recall paper. Each part gets the target maps that it needs and no others.
 
     Args:
-        losses: the parts, at least one.
+        losses: the parts, at least one; losses of ``torch.nn`` and MONAI too, see
+            ``ForeignLoss``.
         weights: one factor per part, at least 0.
+        **options: see ``SegmentationLoss``; ``ignore_index``, ``multi_label`` and ``validate``
+            that are not given are those of the parts.
     Raises:
-        ValueError: the numbers of losses and weights differ, or a weight is negative.
+        ValueError: the numbers of losses and weights differ, a weight is negative, or the parts
+            contradict each other.
 
     Equation: :eq:`eq-total-loss`
 
     Reference: Kirchhoff et al., ECCV 2024, equation 2.
     """
 
-    def __init__(self, losses: Sequence[SegmentationLoss], weights: Sequence[float]) -> None:
-        super().__init__()
-        if not losses or len(losses) != len(weights):
+    refuses = OF_PARTS
+
+    def __init__(
+        self, losses: Sequence[nn.Module], weights: Sequence[float], **options: Any
+    ) -> None:
+        parts = [as_loss(loss) for loss in losses]
+        super().__init__(**inherited(parts, options))
+        if not parts or len(losses) != len(weights):
             raise ValueError(
                 f"one weight per loss and at least one loss are needed, got {len(losses)} losses "
                 f"and {len(weights)} weights; make both lists equally long"
             )
         nonnegative(**{f"weights[{i}]": w for i, w in enumerate(weights)})
-        self.losses = nn.ModuleList(losses)
+        self.losses = nn.ModuleList(parts)
         self.weights = tuple(float(w) for w in weights)
         # A dictionary keeps the order and drops repetitions.
-        self.needs = tuple(dict.fromkeys(name for loss in losses for name in loss.needs))
+        self.needs = tuple(dict.fromkeys(name for loss in parts for name in loss.needs))
+        self.optional = tuple(dict.fromkeys(name for loss in parts for name in loss.optional))
+        if "mixed_logits" in self.needs and self.reduction != "mean":
+            raise ValueError(
+                f"a mixture joins samples, got reduction={self.reduction!r} with "
+                "MixEquivalenceLoss; use the mean"
+            )
 
     def from_logits(
         self,
         logits: Float[Tensor, "b c *s"],
-        target: Integer[Tensor, "b 1 *s"],
+        target: Num[Tensor, "b #c *s"],
         *,
         valid: Bool[Tensor, "b 1 *s"] | None = None,
-        **maps: Tensor,
+        **maps: Any,
     ) -> Float[Tensor, ""]:
         value = logits.new_zeros(())
         parts = cast(Iterable[SegmentationLoss], self.losses)
         for loss, weight in zip(parts, self.weights, strict=True):
-            own = {name: maps[name] for name in loss.needs}
+            own = {n: maps[n] for n in (*loss.needs, *loss.optional) if n in maps}
             value = value + weight * loss.from_logits(logits, target, valid=valid, **own)
         return value

@@ -1,14 +1,16 @@
 """Deep supervision: the same loss on every output of a decoder, coarse ones included."""
 
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float, Integer
-from torch import Tensor
+from torch import Tensor, nn
 
 from tubekit.geometry import tubed_skeleton
-from tubekit.losses.base import SegmentationLoss, check_batch, nonnegative, with_valid
+from tubekit.losses.base import SegmentationLoss, nonnegative
+from tubekit.losses.batch import Batch
+from tubekit.losses.foreign import OF_PARTS, as_loss, inherited
 from tubekit.types import SegOutput
 
 
@@ -19,29 +21,43 @@ class DeepSupervision(SegmentationLoss):
     voxel wide; ``reskeletonise`` draws the tube anew on each coarser label instead.
 
     Args:
-        loss: applied at every level.
+        loss: applied at every level; one of ``torch.nn`` or MONAI too, see ``ForeignLoss``.
         weights: relative weights, fine to coarse, scaled to the sum 1; ``None`` halves the weight
             from level to level, and every level keeps a part.
         reskeletonise: make the map ``tube`` of coarser levels from their own label, with the
             paper's radius of 2 voxels of that level.
         as_released: nnU-Net's weights: halved from level to level, the coarsest level 0. A
             network with a single output keeps the weight 1.
+        **options: see ``SegmentationLoss``; ``ignore_index``, ``multi_label`` and ``validate``
+            that are not given are those of ``loss``.
     Raises:
         ValueError: weights are negative, all 0, or given together with ``as_released``;
             ``reskeletonise`` without a loss that needs ``tube``.
 
     Equation: :eq:`eq-deep-supervision`
+
+    Example:
+        >>> import torch
+        >>> from tubekit.losses import CrossEntropyLoss
+        >>> fine, coarse = torch.zeros(1, 2, 4, 4), torch.zeros(1, 2, 2, 2)
+        >>> loss = DeepSupervision(CrossEntropyLoss())
+        >>> loss([fine, coarse], torch.zeros(1, 1, 4, 4, dtype=torch.long))
+        tensor(0.6931)
     """
+
+    refuses = OF_PARTS
 
     def __init__(
         self,
-        loss: SegmentationLoss,
+        loss: nn.Module,
         weights: Sequence[float] | None = None,
         *,
         reskeletonise: bool = False,
         as_released: bool = False,
+        **options: Any,
     ) -> None:
-        super().__init__()
+        part = as_loss(loss)
+        super().__init__(**inherited([part], options))
         if weights is not None:
             nonnegative(**{f"weights[{i}]": w for i, w in enumerate(weights)})
             if as_released or not sum(weights):
@@ -49,51 +65,83 @@ class DeepSupervision(SegmentationLoss):
                     f"weights must have a positive sum and exclude as_released, got {weights} with "
                     f"as_released={as_released}; choose one of the two"
                 )
-        if reskeletonise and "tube" not in loss.needs:
+        if reskeletonise and "tube" not in part.needs:
             raise ValueError(
-                f"reskeletonise needs a loss with the map 'tube', got needs={loss.needs}; "
+                f"reskeletonise needs a loss with the map 'tube', got needs={part.needs}; "
                 "leave it off"
             )
-        self.loss = loss
-        self.needs = loss.needs
+        self.loss = part
+        self.needs, self.optional = part.needs, part.optional
         self.weights = None if weights is None else tuple(float(w) for w in weights)
         self.reskeletonise = reskeletonise
         self.as_released = as_released
 
-    def forward(
+    def forward(  # type: ignore[override]
         self,
-        logits: Tensor | SegOutput | Sequence[Tensor],
-        target: Tensor,
+        logits: Any,
+        target: Tensor | Sequence[Tensor],
         *,
-        valid: Tensor | None = None,
-        **maps: Tensor,
-    ) -> Float[Tensor, ""]:
+        valid: Tensor | Sequence[Tensor] | None = None,
+        **maps: Any,
+    ) -> Float[Tensor, "..."]:
         """Loss of all levels.
 
         Args:
-            logits: a network's output, or logits fine to coarse; (b c *s) each, the first one on
-                the grid of ``target``.
-            target: (b 1 *s), integer classes.
-            valid: as ``SegmentationLoss.forward``.
-            **maps: as ``loss`` needs them, on the grid of ``target``.
+            logits: a network's output, fine to coarse: a ``SegOutput``, a tensor (b c *s), a
+                list, tuple or dictionary of them (of its values, in order), or levels stacked as
+                (b levels c *s), as MONAI's DynUNet returns them.
+            target: as ``SegmentationLoss.forward``, on the grid of the first level; or a list
+                with one per level.
+            valid: as ``SegmentationLoss.forward``, or a list with one per level.
+            **maps: as ``loss`` needs them, on the grid of ``target``; or lists.
         Returns:
-            A scalar.
+            A scalar, or as ``reduction`` asks.
         Raises:
             TypeError: as ``SegmentationLoss.forward``.
-            ValueError: as ``SegmentationLoss.forward``, or not one weight per level.
+            ValueError: as ``SegmentationLoss.forward``, or not one weight, target or map per
+                level.
         """
-        levels, maps = _levels(logits), with_valid(maps, valid)
+        first = target[0] if isinstance(target, list | tuple) and target else target
+        levels = list(_levels(logits, first))
         weights = self.level_weights(len(levels))
-        check_batch(levels[0], target, maps, self.needs)
+        given = {"target": target, **maps} | ({} if valid is None else {"valid": valid})
+        lists = {n: v for n, v in given.items() if isinstance(v, list | tuple) and n != "spacing"}
+        for name, entries in lists.items():
+            if len(entries) != len(levels):
+                raise ValueError(
+                    f"{name} needs one entry per level, got {len(entries)} for {len(levels)} "
+                    "levels; or pass that of the finest level alone"
+                )
+        finest = self.accept(levels[0], **{n: lists.get(n, [v])[0] for n, v in given.items()})
         terms = []
-        for level, weight in zip(levels, weights, strict=True):
-            grid = level.shape[2:]
-            labels = resize_nearest(target, grid)
-            here = {name: resize_nearest(values, grid) for name, values in maps.items()}
-            if self.reskeletonise and grid != target.shape[2:]:
-                here["tube"] = _tube(labels)
-            terms.append(weight * self.loss(level, labels, **here))
-        return torch.stack(terms).sum()
+        for i, (level, weight) in enumerate(zip(levels, weights, strict=True)):
+            own = {n: entries[i] for n, entries in lists.items()}
+            if "target" in own and "valid" not in lists:  # what the finest one ignores is its own
+                own["valid"] = None if valid is None else resize_nearest(valid, level.shape[2:])
+            here = self._coarser(level, own, finest) if i else finest
+            mean = self.reduction == "mean"
+            terms.append(weight * (self.loss.of_batch if mean else self.loss.of_samples)(here))
+        values = torch.stack(terms)
+        return values.sum(0) if self.reduction == "none" else values.sum()
+
+    def _coarser(self, logits: Tensor, own: Mapping[str, Any], finest: Batch) -> Batch:
+        """A coarser level; what is not its own is taken from the finest one."""
+        grid, fine = tuple(logits.shape[2:]), tuple(finest.logits.shape[2:])
+        taken = {"target": finest.target, "valid": finest.valid, **finest.maps}
+        here: dict[str, Any] = {
+            name: resize_nearest(value, grid)
+            for name, value in taken.items()
+            if isinstance(value, Tensor) and name not in own
+        }
+        if "spacing" in taken:
+            scale = [f / g for f, g in zip(fine, grid, strict=True)]
+            here["spacing"] = [
+                [step * factor for step, factor in zip(row, scale, strict=True)]
+                for row in taken["spacing"]
+            ]
+        if self.reskeletonise and grid != fine and "tube" not in own:
+            here["tube"] = _tube({**here, **own}["target"])
+        return self.accept(logits, **here, **own, known=not own)
 
     def level_weights(self, levels: int) -> tuple[float, ...]:
         """Weights of so many levels, fine to coarse, with the sum 1."""
@@ -126,12 +174,16 @@ def resize_nearest(values: Tensor, grid: Sequence[int]) -> Tensor:
     return values
 
 
-def _levels(logits: Tensor | SegOutput | Sequence[Tensor]) -> tuple[Tensor, ...]:
-    if isinstance(logits, SegOutput):
-        return (logits.logits, *logits.deep)
-    # An array or None counts as one level, which check_batch then refuses.
-    several = isinstance(logits, Sequence)
-    return tuple(cast(Sequence[Tensor], logits)) if several else (cast(Tensor, logits),)
+def _levels(output: Any, target: Any) -> Iterator[Any]:
+    if isinstance(output, SegOutput):
+        yield from (output.logits, *output.deep)
+    elif isinstance(output, Mapping | list | tuple):
+        for value in output.values() if isinstance(output, Mapping) else output:
+            yield from _levels(value, target)
+    elif isinstance(output, Tensor) and isinstance(target, Tensor) and output.ndim > target.ndim:
+        yield from output.unbind(1)
+    else:  # an array or None counts as one level, which is then refused
+        yield output
 
 
 def _tube(target: Integer[Tensor, "b 1 *s"]) -> Integer[Tensor, "b 1 *s"]:

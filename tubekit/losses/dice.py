@@ -1,10 +1,13 @@
 """Soft Dice, and its sum with cross-entropy as nnU-Net trains."""
 
-from jaxtyping import Bool, Float, Integer
+from typing import Any
+
+from jaxtyping import Bool, Float, Num
 from torch import Tensor
 
 from tubekit import _check
-from tubekit.losses.base import SegmentationLoss, nonnegative, total
+from tubekit.losses.base import SegmentationLoss, nonnegative
+from tubekit.losses.classes import total
 from tubekit.losses.cross_entropy import CrossEntropyLoss
 
 
@@ -46,18 +49,22 @@ class SoftDiceLoss(SegmentationLoss):
     Args:
         smooth: see ``soft_dice``.
         batch: see ``soft_dice``; nnU-Net switches it on for 2-D networks.
+        **options: see ``SegmentationLoss``.
     """
 
-    def __init__(self, smooth: float = 1e-5, batch: bool = False) -> None:
-        super().__init__()
+    reduces = True
+
+    def __init__(self, smooth: float = 1e-5, batch: bool = False, **options: Any) -> None:
+        super().__init__(**options)
         nonnegative(smooth=smooth)
         self.smooth = smooth
         self.batch = batch
 
     def from_probs(
         self, probs: Float[Tensor, "b k *s"], masks: Float[Tensor, "b k *s"], **maps: Tensor
-    ) -> Float[Tensor, ""]:
-        return 1 - soft_dice(probs, masks, smooth=self.smooth, batch=self.batch).mean()
+    ) -> Float[Tensor, "..."]:
+        scores = soft_dice(probs, masks, smooth=self.smooth, batch=self.batch)
+        return self.reduce(scores, lambda score: 1 - score)
 
 
 class DiceCELoss(SegmentationLoss):
@@ -66,17 +73,20 @@ class DiceCELoss(SegmentationLoss):
     Args:
         smooth: of the Dice part.
         batch: of the Dice part.
+        **options: see ``SegmentationLoss``; ``weight`` holds for both parts, the background that
+            ``include_background`` adds for Dice alone.
     """
 
-    def __init__(self, smooth: float = 1e-5, batch: bool = False) -> None:
-        super().__init__()
-        self.cross_entropy = CrossEntropyLoss()
-        self.dice = SoftDiceLoss(smooth, batch)
+    def __init__(self, smooth: float = 1e-5, batch: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        own = {name: getattr(self, name) for name in ("weight", "multi_label")}
+        self.cross_entropy = CrossEntropyLoss(**own)
+        self.dice = SoftDiceLoss(smooth, batch, include_background=self.include_background, **own)
 
     def from_logits(
         self,
         logits: Float[Tensor, "b c *s"],
-        target: Integer[Tensor, "b 1 *s"],
+        target: Num[Tensor, "b #c *s"],
         *,
         valid: Bool[Tensor, "b 1 *s"] | None = None,
         **maps: Tensor,

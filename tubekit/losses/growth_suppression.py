@@ -1,14 +1,14 @@
 """Growth-suppression balance: two terms let vessels grow, two hold them back."""
 
+from typing import Any
+
 import torch
-from jaxtyping import Bool, Float, Integer
+from jaxtyping import Bool, Float, Num
 from torch import Tensor
 
-from tubekit.losses.base import (
-    SegmentationLoss,
-    foreground_probs,
-    nonnegative,
-)
+from tubekit._accept import Whole, whole
+from tubekit._recorded import refuse_export
+from tubekit.losses.base import SegmentationLoss, nonnegative
 from tubekit.losses.mix_equivalence import MixEquivalenceLoss
 from tubekit.losses.reconnection import ReconnectionLoss
 from tubekit.losses.relaxed_supervision import RelaxedSupervisionLoss
@@ -46,6 +46,7 @@ class GrowthSuppressionLoss(SegmentationLoss):
         radius: see ``SpatialPriorLoss``.
         image_channels: see ``SpatialPriorLoss``.
         targets: see ``MixEquivalenceLoss``.
+        **options: see ``SegmentationLoss``.
 
     Equation: :eq:`eq-growth-suppression`
 
@@ -53,31 +54,30 @@ class GrowthSuppressionLoss(SegmentationLoss):
     """
 
     calls: Tensor
+    refuses = RelaxedSupervisionLoss.refuses | {"reduction": "a mixture joins samples"}
 
     def __init__(
         self,
         suppression: float = 1.0,
-        warmup_steps: int = 0,
+        warmup_steps: Whole = 0,
         *,
         symmetric: bool = False,
         mean_over: str = "voxels",
-        iterations: int = 10,
+        iterations: Whole = 10,
         threshold: float = 0.5,
         max_distance: float = 15.0,
-        min_voxels: int = 3,
+        min_voxels: Whole = 3,
         on: str = "skeleton",
         form: str = "printed",
-        radius: int | None = None,
-        image_channels: int | None = None,
+        radius: Whole | None = None,
+        image_channels: Whole | None = None,
         targets: str = "labels",
+        **options: Any,
     ) -> None:
-        super().__init__()
+        super().__init__(**options)
         nonnegative(suppression=suppression)
-        if not isinstance(warmup_steps, int) or warmup_steps < 0:
-            raise ValueError(
-                f"warmup_steps must be an integer of at least 0, got {warmup_steps}; 0 is none"
-            )
-        self.suppression, self.warmup_steps = suppression, warmup_steps
+        self.suppression = suppression
+        self.warmup_steps = whole("warmup_steps", warmup_steps, at_least=0)
         self.relaxed_supervision = RelaxedSupervisionLoss(symmetric, mean_over=mean_over)
         self.reconnection = ReconnectionLoss(
             iterations, threshold, max_distance, min_voxels, on=on, mean_over=mean_over
@@ -92,7 +92,7 @@ class GrowthSuppressionLoss(SegmentationLoss):
     def from_logits(
         self,
         logits: Float[Tensor, "b c *s"],
-        target: Integer[Tensor, "b 1 *s"],
+        target: Num[Tensor, "b #c *s"],
         *,
         valid: Bool[Tensor, "b 1 *s"] | None = None,
         **maps: Tensor,
@@ -103,10 +103,19 @@ class GrowthSuppressionLoss(SegmentationLoss):
         weights = dict.fromkeys(GROWTH, 1.0) | dict.fromkeys(SUPPRESSION, self.suppression)
         return torch.stack([weights[name] * value for name, value in terms.items()]).sum()
 
+    def _warming_up(self) -> bool:
+        if not (self.training and self.warmup_steps):
+            return False
+        refuse_export(
+            "GrowthSuppressionLoss decides by a count of calls in its warm-up",
+            "call eval() or set warmup_steps=0",
+        )
+        return int(self.calls) < self.warmup_steps
+
     def terms(
         self,
         logits: Float[Tensor, "b c *s"],
-        target: Integer[Tensor, "b 1 *s"],
+        target: Num[Tensor, "b #c *s"],
         *,
         valid: Bool[Tensor, "b 1 *s"] | None = None,
         **maps: Tensor,
@@ -122,10 +131,10 @@ class GrowthSuppressionLoss(SegmentationLoss):
             ``relaxed_supervision``, ``reconnection`` unless it waits for the end of the warm-up,
             and ``spatial_prior`` and ``mix_equivalence`` unless ``suppression`` is 0.
         """
-        probs = foreground_probs(logits)
+        probs = self.probs(logits)
         relaxed = self.relaxed_supervision.of_both
         terms = {"relaxed_supervision": relaxed(logits, probs, target, maps["confidence"], valid)}
-        if not (self.training and self.warmup_steps and int(self.calls) < self.warmup_steps):
+        if not self._warming_up():
             terms["reconnection"] = self.reconnection.of_probs(probs, valid)
         if self.suppression:
             terms["spatial_prior"] = self.spatial_prior.of_probs(probs, maps["image"], valid)

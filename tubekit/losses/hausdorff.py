@@ -1,23 +1,26 @@
 """Hausdorff loss in its distance-transform form: errors cost more, the farther from a boundary."""
 
+from collections.abc import Sequence
+from operator import pos
+from typing import Any
+
 import edt
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Integer
+from jaxtyping import Bool, Float, Float32, Num
 from torch import Tensor
 
 from tubekit import _check
 from tubekit._machine import threads
-from tubekit.losses.base import (
-    SegmentationLoss,
-    foreground_masks,
-    foreground_probs,
-    nonnegative,
-)
-from tubekit.losses.boundary import mean_of_valid
+from tubekit._recorded import opaque
+from tubekit.losses.base import SegmentationLoss, nonnegative
+from tubekit.losses.batch import per_sample
+from tubekit.losses.boundary import mean_of_valid, means
 from tubekit.types import Spacing
 
 SIDES = ("both", "inside")
+Spacings = Sequence[float] | Sequence[Sequence[float]] | np.ndarray | Tensor
+"""Millimetres per voxel: (axes) for all samples, or (b axes)."""
 
 
 def hausdorff_dt(
@@ -26,7 +29,7 @@ def hausdorff_dt(
     *,
     alpha: float = 2.0,
     sides: str = "both",
-    spacing: Spacing | None = None,
+    spacing: Spacings | None = None,
     valid: Bool[Tensor, "b 1 *s"] | None = None,
 ) -> Float[Tensor, ""]:
     """Mean over voxels and classes of (p - y)^2 (d_p^alpha + d_y^alpha).
@@ -54,6 +57,17 @@ def hausdorff_dt(
     """
     _check.same_shape(probs=probs, masks=masks)
     _positive(alpha)
+    return mean_of_valid(_weighted_errors(probs, masks, alpha, sides, spacing, valid), valid)
+
+
+def _weighted_errors(
+    probs: Float[Tensor, "b k *s"],
+    masks: Float[Tensor, "b k *s"],
+    alpha: float,
+    sides: str,
+    spacing: Spacings | None,
+    valid: Bool[Tensor, "b 1 *s"] | None,
+) -> Float[Tensor, "b k *s"]:
     of_probs, of_masks = (
         squared_distances(shape, sides=sides, spacing=spacing, valid=valid)
         for shape in (probs.detach() > 0.5, masks > 0.5)
@@ -61,7 +75,7 @@ def hausdorff_dt(
     if alpha != 2:
         of_probs, of_masks = of_probs.pow(alpha / 2), of_masks.pow(alpha / 2)
     weights = (of_probs + of_masks).to(probs.dtype)
-    return mean_of_valid((probs - masks).square() * weights, valid)
+    return (probs - masks).square() * weights
 
 
 def _positive(alpha: float) -> None:
@@ -74,7 +88,7 @@ def squared_distances(
     masks: Bool[Tensor, "b k *s"],
     *,
     sides: str = "both",
-    spacing: Spacing | None = None,
+    spacing: Spacings | None = None,
     valid: Bool[Tensor, "b 1 *s"] | None = None,
 ) -> Float32[Tensor, "b k *s"]:
     """Squared distance of each voxel to the nearest one of the other kind, per sample and class.
@@ -83,7 +97,8 @@ def squared_distances(
         masks: objects; 2-D or 3-D.
         sides: ``"both"``: of object voxels to the background and of background voxels to the
             object. ``"inside"``: of object voxels to the background, 0 elsewhere.
-        spacing: millimetres per voxel in array order; ``None`` means voxels.
+        spacing: millimetres per voxel in array order, (axes), or (b axes) where samples differ;
+            ``None`` means voxels.
         valid: voxels outside it are neither object nor background, and their values mean nothing.
     Returns:
         Squared millimetres. All 0 for an empty mask and for a full one: they have no boundary.
@@ -91,15 +106,34 @@ def squared_distances(
         ValueError: an unknown option, or a spacing that does not fit.
     """
     _check.option("sides", sides, SIDES)
+    rows = per_sample(spacing, len(masks), masks.ndim - 2)
+    alike = rows[:1] if len(set(rows)) == 1 else rows
+    return distance_field(masks, sides, [step for row in alike for step in row], valid)
+
+
+@opaque(lambda masks, *rest: torch.empty_like(masks, dtype=torch.float32))
+def distance_field(masks: Tensor, sides: str, steps: list[float], valid: Tensor | None) -> Tensor:
+    """``squared_distances`` with as many steps as axes, or as many for every sample."""
     ndim = masks.ndim - 2
-    steps = _check.spacing(spacing, ndim)
+    if len(steps) > ndim:
+        alone = [
+            distance_field(
+                masks[i : i + 1],
+                sides,
+                steps[i * ndim : (i + 1) * ndim],
+                None if valid is None else valid[i : i + 1],
+            )
+            for i in range(len(masks))
+        ]
+        return torch.cat(alone)
     if masks.device.type == "cpu" and valid is None:
-        fields = [_two_sided(m, steps) for m in masks.flatten(0, 1).numpy()]
+        fields = [_two_sided(m, tuple(steps)) for m in masks.flatten(0, 1).numpy()]
         field = torch.from_numpy(np.stack(fields)).view(masks.shape)
         return field if sides == "both" else field * masks
+    sizes = tuple(steps)
     known = torch.ones_like(masks) if valid is None else valid.expand_as(masks)
-    to_background = squared_distances_to(known & ~masks, steps)
-    outside = squared_distances_to(known & masks, steps) if sides == "both" else 0.0
+    to_background = squared_distances_to(known & ~masks, sizes)
+    outside = squared_distances_to(known & masks, sizes) if sides == "both" else 0.0
     field = torch.where(masks, to_background, outside)
     return torch.where(field.isfinite(), field, 0.0)
 
@@ -150,33 +184,50 @@ class HausdorffDTLoss(SegmentationLoss):
         alpha: see ``hausdorff_dt``; the paper's 2.
         sides: see ``squared_distances``.
         spacing: millimetres per voxel in array order, the same for all cases; ``None`` means
-            distances in voxels.
+            distances in voxels. A call may bring its own: ``loss(..., spacing=...)``, (axes) or
+            (b axes).
+        **options: see ``SegmentationLoss``.
+
+    Example:
+        >>> import torch
+        >>> logits, target = torch.zeros(2, 1, 4, 4), torch.eye(4, dtype=torch.long)
+        >>> target = target.expand(2, 1, 4, 4)
+        >>> loss = HausdorffDTLoss(reduction="none")
+        >>> loss(logits, target, spacing=[(1.0, 1.0), (2.0, 2.0)])
+        tensor([[0.4375],
+                [1.7500]])
     """
 
+    optional = ("spacing",)
+    reduces = True
+
     def __init__(
-        self, alpha: float = 2.0, sides: str = "both", spacing: Spacing | None = None
+        self,
+        alpha: float = 2.0,
+        sides: str = "both",
+        spacing: Sequence[float] | np.ndarray | Tensor | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__()
+        super().__init__(**options)
         _positive(alpha)
         _check.option("sides", sides, SIDES)
         self.alpha = alpha
         self.sides: str = sides
-        self.spacing = None if spacing is None else _check.spacing(spacing, len(spacing))
+        self.spacing = None if spacing is None else _check.millimetres(spacing, len(spacing))
 
     def from_logits(
         self,
         logits: Float[Tensor, "b c *s"],
-        target: Integer[Tensor, "b 1 *s"],
+        target: Num[Tensor, "b #c *s"],
         *,
         valid: Bool[Tensor, "b 1 *s"] | None = None,
-        **maps: Tensor,
-    ) -> Float[Tensor, ""]:
-        probs = foreground_probs(logits)
-        return hausdorff_dt(
-            probs,
-            foreground_masks(target, probs),
-            alpha=self.alpha,
-            sides=self.sides,
-            spacing=self.spacing,
-            valid=valid,
-        )
+        **maps: Any,
+    ) -> Float[Tensor, "..."]:
+        probs = self.probs(logits)
+        masks, spacing = self.masks(target, probs), maps.get("spacing", self.spacing)
+        if self.reduction == "mean" and self.weight is None:
+            return hausdorff_dt(
+                probs, masks, alpha=self.alpha, sides=self.sides, spacing=spacing, valid=valid
+            )
+        errors = _weighted_errors(probs, masks, self.alpha, self.sides, spacing, valid)
+        return self.reduce(means(errors, valid), pos)

@@ -1,16 +1,15 @@
 """Mix-equivalence: what is seen in a mixed image must be the mixture of what is in its parts."""
 
+from operator import neg
+from typing import Any
+
 import torch
-from jaxtyping import Bool, Float, Integer
+from jaxtyping import Bool, Float, Num
 from torch import Tensor
 
 from tubekit import _check
-from tubekit.losses.base import (
-    SegmentationLoss,
-    check_share,
-    foreground_masks,
-    foreground_probs,
-)
+from tubekit.losses.base import SegmentationLoss
+from tubekit.losses.classes import foreground_probs
 
 TARGETS = ("labels", "predictions")
 
@@ -71,23 +70,29 @@ class MixEquivalenceLoss(SegmentationLoss):
     Args:
         targets: ``"labels"``, as the paper's formula has it, or ``"predictions"`` on the images
             before mixing, as its text puts it; these are constants.
+        **options: see ``SegmentationLoss``.
     """
 
     needs = ("mixed_logits", "mix_weight")
+    reduces = True
+    refuses = {  # noqa: RUF012
+        "include_background": "the paper mixes vessels",
+        "multi_label": "its mixture is written for exclusive classes",
+    }
 
-    def __init__(self, targets: str = "labels") -> None:
-        super().__init__()
+    def __init__(self, targets: str = "labels", **options: Any) -> None:
+        super().__init__(**options)
         _check.option("targets", targets, TARGETS)
         self.targets: str = targets
 
     def from_logits(
         self,
         logits: Float[Tensor, "b c *s"],
-        target: Integer[Tensor, "b 1 *s"],
+        target: Num[Tensor, "b #c *s"],
         *,
         valid: Bool[Tensor, "b 1 *s"] | None = None,
         **maps: Tensor,
-    ) -> Float[Tensor, ""]:
+    ) -> Float[Tensor, "..."]:
         # Probabilities without a graph: they can only be targets.
         probs = foreground_probs(logits.detach())
         return self.of_probs(probs, target, valid=valid, **maps)
@@ -95,42 +100,31 @@ class MixEquivalenceLoss(SegmentationLoss):
     def of_probs(
         self,
         probs: Float[Tensor, "b k *s"],
-        target: Integer[Tensor, "b 1 *s"],
+        target: Num[Tensor, "b #c *s"],
         mixed_logits: Tensor,
         mix_weight: Tensor,
         valid: Bool[Tensor, "b 1 *s"] | None,
-    ) -> Float[Tensor, ""]:
+    ) -> Float[Tensor, "..."]:
         """The loss where the probabilities on the images before mixing are at hand already."""
-        check_mixture(probs, mixed_logits, mix_weight)
+        check_mixture(probs, mixed_logits)
         mixed_probs = foreground_probs(mixed_logits.to(probs.dtype))
-        masks, weight = foreground_masks(target, probs), mix_weight.to(probs.dtype)
+        masks, weight = self.masks(target, probs), mix_weight.to(probs.dtype)
         aims = masks if self.targets == "labels" else probs
         cosine = mix_equivalence(mixed_probs, aims, weight, valid=valid)
         shown = mixed(masks, weight)
         if valid is not None:
             shown = shown * (valid & valid.roll(1, 0))
         present = shown.flatten(2).amax(2) > 0
-        return -(cosine * present).sum() / present.sum().clamp(min=1)
+        return self.reduce(cosine, neg, present)
 
 
-def check_mixture(
-    probs: Float[Tensor, "b k *s"],
-    mixed_logits: Tensor,
-    mix_weight: Tensor,
-) -> None:
-    """Raise ValueError for maps that cannot come from the same network and one mixture."""
+def check_mixture(probs: Float[Tensor, "b k *s"], mixed_logits: Tensor) -> None:
+    """Raise ValueError for mixed logits that cannot come from the same network."""
     if not mixed_logits.is_floating_point() or foreground_channels(mixed_logits) != probs.shape[1]:
         raise ValueError(
             f"mixed_logits must be floating point with {probs.shape[1]} foreground classes, got "
             f"{mixed_logits.dtype} with {mixed_logits.shape[1]} channels; pass what the same "
             "network returns for the mixed images"
-        )
-    remedy = "expand the share of each sample itself to (b 1 *s)"
-    check_share("mix_weight", mix_weight, remedy)
-    shares = mix_weight.flatten(1)
-    if (shares != shares[:, :1]).any():
-        raise ValueError(
-            f"mix_weight must be the same in all voxels of a sample, got several values; {remedy}"
         )
 
 

@@ -1,12 +1,14 @@
 """Soft recall of the whole label: the control beside the recall of a skeleton."""
 
-from jaxtyping import Float
+from operator import neg
+from typing import Any
+
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from tubekit import _check
-from tubekit.losses.base import SegmentationLoss, nonnegative, total
-
-REDUCTIONS = ("sample", "batch")
+from tubekit.losses.base import POOLS, SegmentationLoss, nonnegative
+from tubekit.losses.classes import total
 
 
 def soft_recall(
@@ -31,18 +33,15 @@ def soft_recall(
     Equation: :eq:`eq-soft-recall`
     """
     _check.same_shape(probs=probs, masks=masks)
-    _check.option("reduction", reduction, REDUCTIONS)
+    _check.option("reduction", reduction, POOLS)
     batch = reduction == "batch"
     covered, size = total(probs * masks, batch), total(masks, batch)
     return (covered + smooth) / (size + smooth).clamp(min=1e-8)
 
 
-def mean_over_present(
-    scores: Float[Tensor, "n k"], masks: Float[Tensor, "b k *s"]
-) -> Float[Tensor, ""]:
-    """Mean of the scores whose mask is not empty; 0, still differentiable, when all are empty."""
-    present = total(masks, batch=len(scores) != len(masks)) > 0
-    return (scores * present).sum() / present.sum().clamp(min=1)
+def present(scores: Float[Tensor, "n k"], masks: Float[Tensor, "b k *s"]) -> Bool[Tensor, "n k"]:
+    """Which scores have a mask that is not empty; the others leave a mean, which may be 0 then."""
+    return total(masks, batch=len(scores) != len(masks)) > 0
 
 
 class SoftRecallLoss(SegmentationLoss):
@@ -52,19 +51,22 @@ class SoftRecallLoss(SegmentationLoss):
     that punishes false positives.
 
     Args:
-        reduction: see ``soft_recall``.
+        reduction: ``"sample"`` (or ``"mean"``), the mean of one recall per sample and class;
+            ``"batch"``, of one per class, whose sums go over the batch; ``"sum"`` or ``"none"``
+            of one per sample and class.
         smooth: see ``soft_recall``.
+        **options: see ``SegmentationLoss``.
     """
 
-    def __init__(self, reduction: str = "sample", smooth: float = 1e-5) -> None:
-        super().__init__()
-        _check.option("reduction", reduction, REDUCTIONS)
+    reduces = pools = True
+
+    def __init__(self, reduction: str = "sample", smooth: float = 1e-5, **options: Any) -> None:
+        super().__init__(reduction=reduction, **options)
         nonnegative(smooth=smooth)
-        self.reduction: str = reduction
         self.smooth = smooth
 
     def from_probs(
         self, probs: Float[Tensor, "b k *s"], masks: Float[Tensor, "b k *s"], **maps: Tensor
-    ) -> Float[Tensor, ""]:
-        recall = soft_recall(probs, masks, smooth=self.smooth, reduction=self.reduction)
-        return -mean_over_present(recall, masks)
+    ) -> Float[Tensor, "..."]:
+        recall = soft_recall(probs, masks, smooth=self.smooth, reduction=self.pool)
+        return self.reduce(recall, neg, present(recall, masks))

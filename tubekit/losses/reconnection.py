@@ -1,20 +1,18 @@
 """Reconnection: a predicted skeleton is compared with itself, its gaps closed."""
 
+from typing import Any
+
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Integer
+from jaxtyping import Bool, Float, Num
 from torch import Tensor
 
 from tubekit import _check
+from tubekit._accept import Whole, whole
+from tubekit._recorded import opaque, recorded
 from tubekit.geometry import reconnect, soft_skeleton
 from tubekit.geometry.reconnect import TARGETS
-from tubekit.losses.base import (
-    SegmentationLoss,
-    check_unit_interval,
-    foreground_probs,
-    nonnegative,
-    positive_integer,
-)
+from tubekit.losses.base import SegmentationLoss, nonnegative
 from tubekit.losses.cross_entropy import MEANS
 
 ON = ("skeleton", "probs")
@@ -24,10 +22,10 @@ LOWEST = 1e-6  # the logarithm is taken of this at least
 def reconnection_loss(
     probs: Float[Tensor, "b k *s"],
     *,
-    iterations: int = 10,
+    iterations: Whole = 10,
     threshold: float = 0.5,
     max_distance: float = 15.0,
-    min_voxels: int = 3,
+    min_voxels: Whole = 3,
     to: str = "end_points",
     chains: bool = False,
     on: str = "skeleton",
@@ -77,28 +75,64 @@ def reconnection_loss(
     Reference: Huang et al., HarmonySeg, ICCV 2025, equation 6. Threshold, limits, clamp and what
     the mean is taken over are ours; the paper leaves them open.
     """
+    _check.option("to", to, TARGETS)
     _check.option("on", on, ON)
     _check.option("mean_over", mean_over, MEANS)
-    check_unit_interval("probs", probs, "take the sigmoid or softmax of logits first")
     if valid is not None:
         _check.same_shape(probs=probs[:, :1], valid=valid)
+    if probs.numel() and not recorded():
+        low, high = probs.detach().aminmax()
+        if not (low >= 0 and high <= 1):
+            raise ValueError(
+                f"probs must lie in [0, 1], got {low.item():g}..{high.item():g}; take the sigmoid "
+                "or softmax of logits first"
+            )
+    limits = max_distance, min_voxels, to, chains
+    return reconnected_entropy(probs, iterations, threshold, limits, on, mean_over, valid)
+
+
+def reconnected_entropy(
+    probs: Float[Tensor, "b k *s"],
+    iterations: Whole,
+    threshold: float,
+    limits: tuple[float, Whole, str, bool],
+    on: str,
+    mean_over: str,
+    valid: Bool[Tensor, "b 1 *s"] | None,
+) -> Float[Tensor, ""]:
+    """The loss of any probabilities; NaN among them makes it NaN."""
     # Without a gradient of its own the skeleton is not differentiated in vain.
     skeleton = soft_skeleton(probs if on == "skeleton" else probs.detach(), iterations)
-    cut = (skeleton.detach() >= threshold).cpu().numpy()
-    joined = np.zeros_like(cut)
-    for index in np.ndindex(cut.shape[:2]):
-        joined[index] = reconnect(
-            cut[index], max_distance=max_distance, min_voxels=min_voxels, to=to, chains=chains
-        )
-    pseudo_label = torch.from_numpy(joined).to(probs.device)
+    max_distance, min_voxels, to, chains = limits
+    cut = skeleton.detach() >= threshold
+    pseudo_label = joined(cut, float(max_distance), whole("min_voxels", min_voxels), to, chains)
     if valid is not None:
         pseudo_label = pseudo_label & valid
     entropy = -(skeleton if on == "skeleton" else probs).clamp(min=LOWEST).log()
-    sums = entropy.where(pseudo_label, 0).transpose(0, 1).flatten(1).sum(1)
+    kept = pseudo_label | entropy.isnan()
+    sums = entropy.where(kept, 0).transpose(0, 1).flatten(1).sum(1)
     sizes = pseudo_label.transpose(0, 1).flatten(1).sum(1)
-    voxels = pseudo_label[:, :1].numel() if valid is None else int(valid.sum())
-    counts = sizes if mean_over == "support" else torch.full_like(sizes, voxels)
+    counts = sizes
+    if mean_over == "voxels":
+        everywhere = torch.full_like(sizes, pseudo_label[:, :1].numel())
+        counts = everywhere if valid is None else valid.sum()
     return (sums / counts.clamp(min=1)).sum() / (sizes > 0).sum().clamp(min=1)
+
+
+@opaque(lambda cut, *rest: torch.empty_like(cut))
+def joined(cut: Tensor, max_distance: float, min_voxels: int, to: str, chains: bool) -> Tensor:
+    """``reconnect`` of every sample and class, made on the CPU."""
+    skeletons = cut.cpu().numpy()
+    lines = np.zeros_like(skeletons)
+    for index in np.ndindex(skeletons.shape[:2]):
+        lines[index] = reconnect(
+            skeletons[index],
+            max_distance=max_distance,
+            min_voxels=min_voxels,
+            to=to,
+            chains=chains,
+        )
+    return torch.from_numpy(lines).to(cut.device)
 
 
 class ReconnectionLoss(SegmentationLoss):
@@ -113,21 +147,27 @@ class ReconnectionLoss(SegmentationLoss):
         chains: see ``reconnection_loss``.
         on: see ``reconnection_loss``; the printed form, the default, hardly reaches empty gaps.
         mean_over: see ``reconnection_loss``.
+        **options: see ``SegmentationLoss``.
     """
+
+    refuses = {  # noqa: RUF012
+        "include_background": "the background has no skeleton",
+        "weight": "it looks at no label",
+    }
 
     def __init__(
         self,
-        iterations: int = 10,
+        iterations: Whole = 10,
         threshold: float = 0.5,
         max_distance: float = 15.0,
-        min_voxels: int = 3,
+        min_voxels: Whole = 3,
         to: str = "end_points",
         chains: bool = False,
         on: str = "skeleton",
         mean_over: str = "voxels",
+        **options: Any,
     ) -> None:
-        super().__init__()
-        positive_integer(iterations=iterations, min_voxels=min_voxels)
+        super().__init__(**options)
         nonnegative(max_distance=max_distance)
         if not 0 < threshold < 1:
             raise ValueError(f"threshold must lie in (0, 1), got {threshold}; 0.5 is usual")
@@ -135,33 +175,30 @@ class ReconnectionLoss(SegmentationLoss):
         _check.option("on", on, ON)
         _check.option("mean_over", mean_over, MEANS)
         self.mean_over = mean_over
-        self.iterations, self.threshold = iterations, threshold
-        self.max_distance, self.min_voxels = max_distance, min_voxels
-        self.arrive_at, self.chains, self.on = to, chains, on  # every module has a method "to"
+        self.iterations, self.threshold = whole("iterations", iterations), threshold
+        self.max_distance, self.min_voxels = max_distance, whole("min_voxels", min_voxels)
+        self.to_, self.chains, self.on = to, chains, on  # every module has a method "to"
 
     def from_logits(
         self,
         logits: Float[Tensor, "b c *s"],
-        target: Integer[Tensor, "b 1 *s"],
+        target: Num[Tensor, "b #c *s"],
         *,
         valid: Bool[Tensor, "b 1 *s"] | None = None,
         **maps: Tensor,
     ) -> Float[Tensor, ""]:
-        return self.of_probs(foreground_probs(logits), valid)
+        return self.of_probs(self.probs(logits), valid)
 
     def of_probs(
         self, probs: Float[Tensor, "b k *s"], valid: Bool[Tensor, "b 1 *s"] | None
     ) -> Float[Tensor, ""]:
         """The loss where probabilities are known already."""
-        return reconnection_loss(
+        return reconnected_entropy(
             probs if valid is None else probs * valid,
-            iterations=self.iterations,
-            threshold=self.threshold,
-            max_distance=self.max_distance,
-            min_voxels=self.min_voxels,
-            to=self.arrive_at,
-            chains=self.chains,
-            on=self.on,
-            mean_over=self.mean_over,
-            valid=valid,
+            self.iterations,
+            self.threshold,
+            (self.max_distance, self.min_voxels, self.to_, self.chains),
+            self.on,
+            self.mean_over,
+            valid,
         )

@@ -1,17 +1,14 @@
 """Relaxed supervision: Dice and cross-entropy that doubt the background of incomplete labels."""
 
-from jaxtyping import Bool, Float, Integer
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Num
 from torch import Tensor
 
 from tubekit import _check
-from tubekit.losses.base import (
-    SegmentationLoss,
-    check_share,
-    foreground_masks,
-    foreground_probs,
-    nonnegative,
-    total,
-)
+from tubekit.losses.base import SegmentationLoss, nonnegative
+from tubekit.losses.classes import total
 from tubekit.losses.cross_entropy import MEANS, cross_entropy
 
 
@@ -49,10 +46,10 @@ def relaxed_dice(
 
 def relaxed_cross_entropy(
     logits: Float[Tensor, "b c *s"],
-    target: Integer[Tensor, "b 1 *s"],
+    target: Num[Tensor, "b #c *s"],
     weights: Float[Tensor, "b 1 *s"],
     *,
-    count: int | None = None,
+    count: int | Tensor | None = None,
 ) -> Float[Tensor, ""]:
     """Mean cross-entropy of the true class, every voxel with its own weight.
 
@@ -68,7 +65,8 @@ def relaxed_cross_entropy(
     Reference: Huang et al., HarmonySeg, ICCV 2025, equation 5.
     """
     values = cross_entropy(logits, target) * weights[:, 0]
-    return values.sum() / (weights.sum().clamp(min=1) if count is None else max(count, 1))
+    divisor = weights.sum() if count is None else torch.as_tensor(count, device=weights.device)
+    return values.sum() / divisor.clamp(min=1)
 
 
 class RelaxedSupervisionLoss(SegmentationLoss):
@@ -92,11 +90,17 @@ class RelaxedSupervisionLoss(SegmentationLoss):
             or ``"support"``, the sum of its weights: the size of the label unless ``symmetric``.
         smooth: see ``relaxed_dice``.
         batch: see ``relaxed_dice``.
+        **options: see ``SegmentationLoss``.
 
     Equation: :eq:`eq-relaxed-supervision`
     """
 
     needs = ("confidence",)
+    refuses = {  # noqa: RUF012
+        "include_background": "the background is what it doubts",
+        "weight": "confidence is its weight",
+        "multi_label": "one map of confidence belongs to exclusive classes",
+    }
 
     def __init__(
         self,
@@ -104,8 +108,9 @@ class RelaxedSupervisionLoss(SegmentationLoss):
         smooth: float = 1e-5,
         batch: bool = False,
         mean_over: str = "voxels",
+        **options: Any,
     ) -> None:
-        super().__init__()
+        super().__init__(**options)
         nonnegative(smooth=smooth)
         _check.option("mean_over", mean_over, MEANS)
         self.symmetric, self.mean_over = symmetric, mean_over
@@ -114,29 +119,28 @@ class RelaxedSupervisionLoss(SegmentationLoss):
     def from_logits(
         self,
         logits: Float[Tensor, "b c *s"],
-        target: Integer[Tensor, "b 1 *s"],
+        target: Num[Tensor, "b #c *s"],
         *,
         valid: Bool[Tensor, "b 1 *s"] | None = None,
         **maps: Tensor,
     ) -> Float[Tensor, ""]:
-        probs = foreground_probs(logits)
+        probs = self.probs(logits)
         return self.of_both(logits, probs, target, maps["confidence"], valid)
 
     def of_both(
         self,
         logits: Float[Tensor, "b c *s"],
         probs: Float[Tensor, "b k *s"],
-        target: Integer[Tensor, "b 1 *s"],
+        target: Num[Tensor, "b #c *s"],
         confidence: Tensor,
         valid: Bool[Tensor, "b 1 *s"] | None,
     ) -> Float[Tensor, ""]:
         """The loss where probabilities are at hand already; logits keep the logarithm exact."""
-        check_share("confidence", confidence, "pass what confidence_map makes, without a cast")
-        masks, confidence = foreground_masks(target, probs), confidence.to(probs.dtype)
-        weights = confidence if self.symmetric else (target > 0).to(probs.dtype)
+        masks, confidence = self.masks(target, probs), confidence.to(probs.dtype)
+        weights = confidence if self.symmetric else masks.sum(1, keepdim=True)
         if valid is not None:
             probs, masks, weights = probs * valid, masks * valid, weights * valid
         dice = relaxed_dice(probs, masks, confidence, smooth=self.smooth, batch=self.batch)
-        voxels = target.numel() if valid is None else int(valid.sum())
+        voxels = weights.numel() if valid is None else valid.sum()
         count = voxels if self.mean_over == "voxels" else None
         return 1 - dice.mean() + relaxed_cross_entropy(logits, target, weights, count=count)

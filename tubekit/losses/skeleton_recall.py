@@ -1,16 +1,14 @@
 """Skeleton Recall: the recall of the prediction on a tube around the label's skeleton."""
 
-from jaxtyping import Bool, Float, Integer
+from operator import neg
+from typing import Any
+
+from jaxtyping import Bool, Float, Integer, Num
 from torch import Tensor
 
-from tubekit import _check
-from tubekit.losses.base import (
-    SegmentationLoss,
-    foreground_masks,
-    foreground_probs,
-    nonnegative,
-)
-from tubekit.losses.recall import REDUCTIONS, mean_over_present, soft_recall
+from tubekit._recorded import recorded
+from tubekit.losses.base import SegmentationLoss, nonnegative
+from tubekit.losses.recall import present, soft_recall
 
 
 def skeleton_recall(
@@ -54,14 +52,18 @@ class SkeletonRecallLoss(SegmentationLoss):
     precision term, so sum this loss with one that has it.
 
     Args:
-        reduction: see ``skeleton_recall``; nnU-Net sums over the batch for 2-D networks.
+        reduction: see ``SoftRecallLoss``; nnU-Net sums over the batch for 2-D networks.
         smooth: see ``skeleton_recall``.
         as_released: mean over all samples and classes, absent ones with recall 1 (recall 0 when
             ``smooth`` is 0).
-        tube: name of the target map to recall, for other tubes than the paper's.
+        tube: name of the target map to recall, for other tubes than the paper's. With
+            ``multi_label`` it holds one mask per channel.
+        **options: see ``SegmentationLoss``.
     """
 
     needs = ("tube",)
+    reduces = pools = True
+    refuses = {"include_background": "the background has no skeleton"}  # noqa: RUF012
 
     def __init__(
         self,
@@ -69,41 +71,44 @@ class SkeletonRecallLoss(SegmentationLoss):
         smooth: float = 1e-5,
         as_released: bool = False,
         tube: str = "tube",
+        **options: Any,
     ) -> None:
-        super().__init__()
-        _check.option("reduction", reduction, REDUCTIONS)
+        super().__init__(reduction=reduction, **options)
         nonnegative(smooth=smooth)
-        self.reduction: str = reduction
         self.smooth = smooth
         self.as_released = as_released
+        self.tube = tube
         self.needs = (tube,)
 
     def from_logits(
         self,
         logits: Float[Tensor, "b c *s"],
-        target: Integer[Tensor, "b 1 *s"],
+        target: Num[Tensor, "b #c *s"],
         *,
         valid: Bool[Tensor, "b 1 *s"] | None = None,
         **maps: Tensor,
-    ) -> Float[Tensor, ""]:
-        name = self.needs[0]
-        if maps[name].shape[1] != 1:
+    ) -> Float[Tensor, "..."]:
+        tube, channels = maps[self.tube], logits.shape[1] if self.multi_label else 1
+        if tube.shape[1] != channels:
+            kind = "a mask for each class" if self.multi_label else "class indices"
             raise ValueError(
-                f"{name} must have one channel of class indices, got {maps[name].shape[1]}; "
+                f"{self.tube} must have {channels} channels with {kind}, got {tube.shape[1]}; "
                 "pass the map that tubed_skeleton makes"
             )
-        tube = maps[name] if valid is None else maps[name] * valid
+        tube = tube if valid is None else tube * valid
+        if recorded():  # where no size may depend on a value
+            return self._of(self.probs(logits), tube)
         # Outside every tube nothing enters the ratio, so not even the softmax is taken there.
-        near = (tube != 0).any(0).flatten().nonzero().squeeze(1)
-        probs = foreground_probs(logits.flatten(2).index_select(2, near))
+        near = (tube != 0).any(1).any(0).flatten().nonzero().squeeze(1)
+        probs = self.probs(logits.flatten(2).index_select(2, near))
         return self._of(probs, tube.flatten(2).index_select(2, near))
 
     def from_probs(
         self, probs: Float[Tensor, "b k *s"], masks: Float[Tensor, "b k *s"], **maps: Tensor
-    ) -> Float[Tensor, ""]:
-        return self._of(probs, maps[self.needs[0]])
+    ) -> Float[Tensor, "..."]:
+        return self._of(probs, maps[self.tube])
 
-    def _of(self, probs: Float[Tensor, "b k *s"], tube: Integer[Tensor, "b 1 *s"]) -> Tensor:
-        tube_masks = foreground_masks(tube, probs)
-        recall = skeleton_recall(probs, tube_masks, smooth=self.smooth, reduction=self.reduction)
-        return -recall.mean() if self.as_released else -mean_over_present(recall, tube_masks)
+    def _of(self, probs: Float[Tensor, "b k *s"], tube: Integer[Tensor, "b #k *s"]) -> Tensor:
+        masks = self.masks(tube.to(probs.dtype) if self.multi_label else tube, probs)
+        recall = skeleton_recall(probs, masks, smooth=self.smooth, reduction=self.pool)
+        return self.reduce(recall, neg, None if self.as_released else present(recall, masks))

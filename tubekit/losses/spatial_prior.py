@@ -3,12 +3,14 @@
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Integer
+from jaxtyping import Bool, Float, Num
 from torch import Tensor
 
 from tubekit import _check
+from tubekit._accept import Whole, whole
+from tubekit._recorded import recorded, with_slope
 from tubekit.geometry.similarity import similar_neighbours
-from tubekit.losses.base import SegmentationLoss, foreground_probs, positive_integer
+from tubekit.losses.base import SegmentationLoss
 
 FORMS = ("printed", "potts")
 RADIUS = {2: 5, 3: 2}
@@ -20,7 +22,7 @@ def spatial_prior(
     image: Float[Tensor, "b c *s"],
     *,
     form: str = "printed",
-    radius: int | None = None,
+    radius: Whole | None = None,
     sigma_position: float | None = None,
     sigma_intensity: float = 0.1,
     valid: Bool[Tensor, "b 1 *s"] | None = None,
@@ -54,7 +56,7 @@ def spatial_prior(
     Reference: Huang et al., HarmonySeg, ICCV 2025, equation 7, a sum there; the mean, radius and
     both sigmas are ours. Obukhov et al., Gated CRF loss, arXiv:1906.04651, for the other form.
     """
-    _check_window(form, radius, sigma_position, sigma_intensity)
+    radius = _checked_radius(form, radius, sigma_position, sigma_intensity)
     _check.dimensions("probs (batch, channel and 2 or 3 spatial axes)", probs, (4, 5))
     _check.same_shape(probs=probs[:, 0], image=image[:, 0])
     probs = probs.to(torch.promote_types(probs.dtype, torch.float32))
@@ -65,52 +67,59 @@ def spatial_prior(
     known = torch.ones_like(probs[:, :1]) if valid is None else valid.to(probs.dtype)
     if valid is not None:
         probs = probs * known
-    energy = _Energy.apply(probs, image, known, form == "potts", window, *sigmas)
+    others = image, known, form == "potts", window, *sigmas
+    if recorded():
+        energy = with_slope(*energy_and_slope(probs.detach(), *others), probs)
+    else:
+        energy = _Energy.apply(probs, *others)
     return energy / (known.sum() * probs.shape[1] * neighbours).clamp(min=1)
 
 
-def _check_window(
-    form: str, radius: int | None, sigma_position: float | None, sigma_intensity: float
-) -> None:
+def _checked_radius(
+    form: str, radius: Whole | None, sigma_position: float | None, sigma_intensity: float
+) -> int | None:
     _check.option("form", form, FORMS)
-    if radius is not None:
-        positive_integer(radius=radius)
     for name, width in {
         "sigma_position": sigma_position,
         "sigma_intensity": sigma_intensity,
     }.items():
         if width is not None and not 0 < width < float("inf"):
             raise ValueError(f"{name} must be finite and above 0, got {width}; raise it")
+    return None if radius is None else whole("radius", radius)
+
+
+def energy_and_slope(
+    probs: Tensor,
+    image: Tensor,
+    known: Tensor,
+    potts: bool,
+    radius: int,
+    sigma_position: float,
+    sigma_intensity: float,
+) -> tuple[Tensor, Tensor]:
+    """Sum over pairs and its gradient, from one pass: the sums over neighbours are both."""
+    summed = similar_neighbours(
+        torch.cat([probs, known], 1) if potts else probs,
+        image,
+        radius=radius,
+        sigma_position=sigma_position,
+        sigma_intensity=sigma_intensity,
+    )
+    # With K the symmetric matrix of similarities: p' K p, or p' K (1 - p).
+    if potts:
+        around, everyone = summed[:, :-1], summed[:, -1:]
+        return (probs * (everyone - around)).sum(), everyone - 2 * around
+    return (probs * summed).sum(), 2 * summed
 
 
 class _Energy(torch.autograd.Function):
-    """Sum over pairs and its gradient, from one pass: the sums over neighbours are both."""
+    """``energy_and_slope`` with the slope as its backward pass."""
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        probs: Tensor,
-        image: Tensor,
-        known: Tensor,
-        potts: bool,
-        radius: int,
-        sigma_position: float,
-        sigma_intensity: float,
-    ) -> Tensor:
-        summed = similar_neighbours(
-            torch.cat([probs, known], 1) if potts else probs,
-            image,
-            radius=radius,
-            sigma_position=sigma_position,
-            sigma_intensity=sigma_intensity,
-        )
-        # With K the symmetric matrix of similarities: p' K p, or p' K (1 - p).
-        if potts:
-            around, everyone = summed[:, :-1], summed[:, -1:]
-            ctx.save_for_backward(probs, everyone - 2 * around)
-            return (probs * (everyone - around)).sum()
-        ctx.save_for_backward(probs, 2 * summed)
-        return (probs * summed).sum()
+    def forward(ctx: Any, probs: Tensor, *others: Any) -> Tensor:
+        value, slope = energy_and_slope(probs, *others)
+        ctx.save_for_backward(probs, slope)
+        return value
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
@@ -160,35 +169,40 @@ class SpatialPriorLoss(SegmentationLoss):
         sigma_intensity: in shares of the range of a sample's intensities.
         image_channels: only the first so many channels are intensities, the rest are computed
             maps such as vesselness; ``None`` means all.
+        **options: see ``SegmentationLoss``.
     """
 
     needs = ("image",)
+    refuses = {  # noqa: RUF012
+        "include_background": "the prior is one of the foreground",
+        "weight": "pairs of all classes are summed together",
+    }
 
     def __init__(
         self,
         form: str = "printed",
-        radius: int | None = None,
+        radius: Whole | None = None,
         sigma_position: float | None = None,
         sigma_intensity: float = 0.1,
-        image_channels: int | None = None,
+        image_channels: Whole | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__()
-        _check_window(form, radius, sigma_position, sigma_intensity)
-        if image_channels is not None:
-            positive_integer(image_channels=image_channels)
-        self.form, self.radius = form, radius
+        super().__init__(**options)
+        self.radius = _checked_radius(form, radius, sigma_position, sigma_intensity)
+        self.form = form
         self.sigma_position, self.sigma_intensity = sigma_position, sigma_intensity
-        self.image_channels = image_channels
+        given = None if image_channels is None else whole("image_channels", image_channels)
+        self.image_channels = given
 
     def from_logits(
         self,
         logits: Float[Tensor, "b c *s"],
-        target: Integer[Tensor, "b 1 *s"],
+        target: Num[Tensor, "b #c *s"],
         *,
         valid: Bool[Tensor, "b 1 *s"] | None = None,
         **maps: Tensor,
     ) -> Float[Tensor, ""]:
-        return self.of_probs(foreground_probs(logits), maps["image"], valid)
+        return self.of_probs(self.probs(logits), maps["image"], valid)
 
     def of_probs(
         self,

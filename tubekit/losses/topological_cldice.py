@@ -1,21 +1,25 @@
 """clDice on skeletons that keep the topology: one piece stays one piece."""
 
+from operator import index
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from tubekit import _check
+from tubekit._accept import Whole, whole
+from tubekit._recorded import recorded, refuse_export
 from tubekit.geometry import topological_skeleton
-from tubekit.losses.base import SegmentationLoss, nonnegative, positive_integer
-from tubekit.losses.cldice import centerline_dice
-from tubekit.losses.recall import REDUCTIONS
+from tubekit.losses.base import SegmentationLoss, nonnegative
+from tubekit.losses.cldice import POOLED, centerline_dice
 
 
 def topological_cldice(
     probs: Float[Tensor, "b k *s"],
     masks: Float[Tensor, "b k *s"],
     *,
-    iterations: int = 5,
+    iterations: Whole = 5,
     method: str = "boolean",
     beta: float = 0.0,
     tau: float = 1.0,
@@ -46,6 +50,8 @@ def topological_cldice(
     Reference: Menten et al., ICCV 2023.
     """
     _check.same_shape(probs=probs, masks=masks)
+    if not recorded() and probs.detach().sum().isnan():  # of which no skeleton can be made
+        return probs.flatten(int(reduction == "sample")).sum(-1).reshape(-1)
     probs_skeleton = topological_skeleton(
         probs, iterations, method, beta=beta, tau=tau, generator=generator
     )
@@ -70,39 +76,41 @@ class TopologicalClDiceLoss(SegmentationLoss):
         beta: see ``topological_cldice``; the paper's 0.33.
         tau: see ``topological_cldice``.
         smooth: see ``topological_cldice``.
-        reduction: see ``topological_cldice``.
-        seed: of the noise.
+        reduction: see ``SoftClDiceLoss``.
+        seed: of the noise, an integer.
+        **options: see ``SegmentationLoss``.
     """
+
+    reduces = pools = True
+    refuses = POOLED
 
     draws: Tensor
 
     def __init__(
         self,
-        iterations: int = 5,
+        iterations: Whole = 5,
         method: str = "boolean",
         beta: float = 0.33,
         tau: float = 1.0,
         smooth: float = 1.0,
         reduction: str = "batch",
-        seed: int = 0,
+        seed: Whole = 0,
+        **options: Any,
     ) -> None:
-        super().__init__()
-        positive_integer(iterations=iterations)
+        super().__init__(reduction=reduction, **options)
         _check.option("method", method, ("boolean", "euler"))
-        _check.option("reduction", reduction, REDUCTIONS)
         nonnegative(beta=beta, tau=tau, smooth=smooth)
         if tau == 0:
             raise ValueError("tau must be above 0, got 0; 1 is the paper's value")
-        self.iterations = iterations
+        self.iterations = whole("iterations", iterations)
         self.method: str = method
         self.beta, self.tau, self.smooth = beta, tau, smooth
-        self.reduction: str = reduction
-        self.seed = seed
+        self.seed = index(seed)
         self.register_buffer("draws", torch.zeros((), dtype=torch.int64))
 
     def from_probs(
         self, probs: Float[Tensor, "b k *s"], masks: Float[Tensor, "b k *s"], **maps: Tensor
-    ) -> Float[Tensor, ""]:
+    ) -> Float[Tensor, "..."]:
         noisy = self.training and self.beta > 0
         score = topological_cldice(
             probs,
@@ -112,12 +120,16 @@ class TopologicalClDiceLoss(SegmentationLoss):
             beta=self.beta if noisy else 0.0,
             tau=self.tau,
             smooth=self.smooth,
-            reduction=self.reduction,
+            reduction=self.pool,
             generator=self._next_generator(probs.device) if noisy else None,
         )
-        return 1 - score.mean()
+        return self.reduce(score, lambda share: 1 - share)
 
     def _next_generator(self, device: torch.device) -> torch.Generator:
+        refuse_export(
+            "TopologicalClDiceLoss draws noise from a generator of its own in training mode",
+            "call eval() or set beta=0",
+        )
         # A multiplier keeps the draws of neighbouring seeds apart.
         seed = self.seed * 1_000_003 + int(self.draws)
         self.draws += 1

@@ -1,10 +1,13 @@
 """Tversky index: Dice with separate prices for false positives and false negatives."""
 
+from typing import Any
+
 from jaxtyping import Float
 from torch import Tensor
 
 from tubekit import _check
-from tubekit.losses.base import SegmentationLoss, nonnegative, total
+from tubekit.losses.base import SegmentationLoss, nonnegative
+from tubekit.losses.classes import total
 
 
 def tversky_index(
@@ -50,20 +53,28 @@ class TverskyLoss(SegmentationLoss):
         beta: price of a false negative.
         smooth: see ``tversky_index``.
         batch: see ``tversky_index``.
+        **options: see ``SegmentationLoss``.
     """
 
+    reduces = True
+
     def __init__(
-        self, alpha: float = 0.3, beta: float = 0.7, smooth: float = 1e-5, batch: bool = False
+        self,
+        alpha: float = 0.3,
+        beta: float = 0.7,
+        smooth: float = 1e-5,
+        batch: bool = False,
+        **options: Any,
     ) -> None:
-        super().__init__()
+        super().__init__(**options)
         nonnegative(alpha=alpha, beta=beta, smooth=smooth)
         self.alpha, self.beta = alpha, beta
         self.smooth, self.batch = smooth, batch
 
     def from_probs(
         self, probs: Float[Tensor, "b k *s"], masks: Float[Tensor, "b k *s"], **maps: Tensor
-    ) -> Float[Tensor, ""]:
+    ) -> Float[Tensor, "..."]:
         index = tversky_index(
             probs, masks, alpha=self.alpha, beta=self.beta, smooth=self.smooth, batch=self.batch
         )
-        return 1 - index.mean()
+        return self.reduce(index, lambda score: 1 - score)

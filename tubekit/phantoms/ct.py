@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32
 from scipy import fft, ndimage
 
+from tubekit._accept import taking_numbers
 from tubekit.phantoms.course import bent_course, unit
 from tubekit.phantoms.raster import Canvas
 from tubekit.phantoms.render import partial_volume
@@ -23,6 +24,7 @@ Range = tuple[float, float]
 """Lowest and highest value; a case draws evenly in between."""
 
 
+@taking_numbers
 @dataclasses.dataclass(frozen=True)
 class Scanner:
     """Point spread and noise of a CT scanner; each case draws one value from every range.

@@ -1,0 +1,97 @@
+"""Losses of torch and MONAI as parts of sums: ``loss(logits, target)`` without target maps."""
+
+from typing import Any
+
+from jaxtyping import Bool, Float, Num
+from torch import Tensor, nn
+
+from tubekit.losses.base import SegmentationLoss
+
+OF_PARTS = {
+    "include_background": "it is an option of the parts",
+    "weight": "it is an option of the parts",
+}
+"""What a loss made of losses refuses, and why."""
+
+
+class ForeignLoss(SegmentationLoss):
+    """A loss that knows nothing of maps, ``valid`` or options, called in its own convention.
+
+    ``torch.nn.CrossEntropyLoss`` gets classes (b *s); other losses of ``torch.nn`` get the target
+    in the type of the logits, (b c *s); all others, those of MONAI, get it as it is: classes
+    (b 1 *s), int64, or shares (b c *s).
+
+    Args:
+        loss: called as ``loss(logits, target)``; its value is averaged where it is no scalar.
+        **options: see ``SegmentationLoss``. Voxels that do not count are refused, but for
+            ``CrossEntropyLoss``, which has its own label for them.
+    """
+
+    refuses = OF_PARTS
+
+    def __init__(self, loss: nn.Module, **options: Any) -> None:
+        super().__init__(**options)
+        if not isinstance(loss, nn.Module):
+            raise ValueError(
+                f"a loss must be a module, got {type(loss).__name__}; wrap a function in one"
+            )
+        self.loss = loss
+
+    def from_logits(
+        self,
+        logits: Float[Tensor, "b c *s"],
+        target: Num[Tensor, "b #c *s"],
+        *,
+        valid: Bool[Tensor, "b 1 *s"] | None = None,
+        **maps: Tensor,
+    ) -> Float[Tensor, ""]:
+        if isinstance(self.loss, nn.CrossEntropyLoss | nn.NLLLoss):
+            if not target.is_floating_point():
+                if valid is not None:
+                    target = target.masked_fill(~valid, self.loss.ignore_index)
+                return self.loss(logits, target[:, 0]).mean()
+        elif type(self.loss).__module__.startswith("torch.nn"):
+            target = target.to(logits.dtype)
+        if valid is not None:
+            raise ValueError(
+                f"{type(self.loss).__name__} cannot leave voxels out, got valid or ignore_index; "
+                "use the loss of tubekit, or labels without ignored voxels"
+            )
+        value: Tensor = self.loss(logits, target)
+        return value.mean()
+
+
+def as_loss(loss: nn.Module) -> SegmentationLoss:
+    """A loss of this library as it is, any other one wrapped."""
+    return loss if isinstance(loss, SegmentationLoss) else ForeignLoss(loss)
+
+
+def inherited(parts: list[SegmentationLoss], options: dict[str, Any]) -> dict[str, Any]:
+    """Options of a loss made of losses: what it is not given is that of its parts.
+
+    Raises:
+        ValueError: the parts differ, or one reduces to more than a scalar.
+    """
+    own = [part for part in parts if not isinstance(part, ForeignLoss)]
+    for part in own:
+        if part.reduction in ("sum", "none"):
+            raise ValueError(
+                f"a part must have one value, the mean, got {type(part).__name__} with "
+                f"reduction={part.reduction!r}; give the reduction to the sum"
+            )
+    for name in ("ignore_index", "multi_label"):
+        found = {getattr(part, name) for part in own}
+        if len(found) > 1:
+            raise ValueError(
+                f"all parts must have the same {name}, got {', '.join(map(str, found))}; give "
+                "each part the same"
+            )
+        if name == "multi_label" and options.get(name, found) not in (found, *found):
+            raise ValueError(
+                f"multi_label must be that of the parts, {found.pop()}, got {options[name]}; give "
+                "it to the parts"
+            )
+        if own:
+            options.setdefault(name, found.pop())
+    options.setdefault("validate", all(part.validate for part in own))
+    return options
