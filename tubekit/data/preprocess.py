@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import SupportsFloat
 
 import numpy as np
@@ -11,6 +11,7 @@ import scipy.sparse
 from jaxtyping import Float32, Integer
 
 from tubekit import _check
+from tubekit._accept import SpacingLike
 from tubekit.data.placing import coarser
 from tubekit.geometry import skeletonize
 from tubekit.types import Case, Spacing
@@ -48,7 +49,7 @@ def clip_window(case: Case, low: SupportsFloat, high: SupportsFloat) -> Case:
     return dataclasses.replace(case, image=image)
 
 
-def resample(case: Case, spacing_mm: Iterable[float]) -> Case:
+def resample(case: Case, spacing_mm: SpacingLike) -> Case:
     """Bring a case to another spacing; the first corner of the image stays where it is.
 
     Image and derived channels are interpolated linearly; along axes that shrink they are smoothed
