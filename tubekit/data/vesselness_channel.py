@@ -1,14 +1,14 @@
 """Vesselness as an image channel: computed in the organ, once per case, kept on disk."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import scipy.ndimage
 from jaxtyping import Bool, Float32
 
 from tubekit import _check
-from tubekit._accept import PathLike, SpacingLike, Whole, whole
+from tubekit._accept import PathLike, Whole, whole
 from tubekit._accept import path as as_path
 from tubekit.data.cache import cached_array, content_key, sources
 from tubekit.data.storage import cache_root
@@ -32,7 +32,7 @@ def with_vesselness(
     case: Case,
     *,
     filter: str = "jerman",
-    sigmas_mm: SpacingLike = LIVER_SIGMAS_MM,
+    sigmas_mm: Iterable[float] = LIVER_SIGMAS_MM,
     tau: float | None = None,
     bright: bool = True,
     channel: Whole = 0,
