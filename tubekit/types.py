@@ -1,13 +1,12 @@
 """The few types that cross file borders: Spacing, Case, SegOutput, Spec."""
 
 import dataclasses
-from collections.abc import Iterable
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Integer, Shaped
 
 from tubekit import _check
-from tubekit._accept import Array, Whole, array, whole
+from tubekit._accept import Array, SpacingLike, Whole, array, whole
 from tubekit._output import SegOutput
 from tubekit._spec import Spec
 
@@ -30,6 +29,7 @@ class Placed(tuple[float, ...]):
     lies where its image lies.
 
     Attributes:
+        iterable: the millimetres, one per axis.
         affine: of the grid; ``None`` where the header states a voxel size, but no place.
 
     Example:
@@ -50,6 +50,8 @@ class Placed(tuple[float, ...]):
 class Case:
     """One patient or image on one grid; readers return it as published.
 
+    Arrays may be tensors, memory maps and so on; what the case holds is plain.
+
     Attributes:
         id: unique within its data set, e.g. ``"Image_01L"``.
         image: float32, channels first, intensities as in the file; other numbers become float32.
@@ -61,8 +63,6 @@ class Case:
             vesselness; they are neither normalised nor changed in brightness.
         affine: where the grid lies, as ``Affine`` says; ``None`` where nothing is known, as for
             photographs. A ``Placed`` spacing brings its own.
-    Arrays may be tensors, memory maps and so on, as ``tubekit._accept.array`` takes them.
-
     Raises:
         ValueError: image, label, valid, spacing and affine do not describe one grid, or more
             derived channels than channels; a label of fractions, a ``valid`` that is not binary.
@@ -87,7 +87,7 @@ class Case:
         id: str,
         image: Shaped[Array, "c *s"],
         label: Shaped[Array, "*s"] | None,
-        spacing: Iterable[float],
+        spacing: SpacingLike,
         valid: Shaped[Array, "*s"] | None = None,
         derived: Whole = 0,
         affine: Affine | None = None,

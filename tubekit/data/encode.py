@@ -2,7 +2,6 @@
 
 import gzip
 import io
-from collections.abc import Iterable
 
 import nibabel
 import numpy as np
@@ -10,7 +9,7 @@ from jaxtyping import Integer, Shaped, UInt8
 from PIL import Image
 
 from tubekit import _check
-from tubekit._accept import Array, PathLike
+from tubekit._accept import Array, PathLike, SpacingLike
 from tubekit._accept import array as as_array
 from tubekit._accept import path as as_path
 from tubekit.data.placing import same_place
@@ -74,7 +73,7 @@ def pack_nifti(image: nibabel.Nifti1Image, unit: str) -> bytes:
 def write_label(
     path: PathLike,
     label: Integer[Array, "*s"],
-    spacing: Iterable[float] | None,
+    spacing: SpacingLike | None,
     affine: Affine | None = None,
 ) -> None:
     """Write class indices as 8-bit values: a 2-D map as .png, a volume as .nii.gz.
@@ -109,7 +108,7 @@ def write_label(
             f"{label.ndim} axes; rename the output"
         )
     array = label.astype(np.uint8)
-    sides = _check.spacing(None if spacing is None else tuple(spacing), label.ndim)
+    sides = _check.spacing(spacing, label.ndim)
     if affine is not None:
         _check.affine(affine, label.ndim)
         spacing = Placed.of(sides, affine)

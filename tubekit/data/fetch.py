@@ -44,6 +44,9 @@ class Resolved:
         files: case id to role to path.
         source: case id to where it was found.
         unavailable: case id to the reason why it was not.
+
+    Example:
+        >>> resolve("chase_db1").files["Image_01L"]["image"]  # doctest: +SKIP
     """
 
     manifest: Manifest
@@ -133,11 +136,13 @@ def plan(name: str) -> Plan:
 def verify(name: str) -> Iterator[tuple[File, str]]:
     """Check every listed file that is on this machine, without the network.
 
+    Args:
+        name: of the data set.
     Yields:
         The file and ``"ok"``, ``"missing"``, ``"no hash listed"`` or the error's message.
 
     Example:
-        >>> verify("chase_db1")  # doctest: +SKIP
+        >>> states = {state for _, state in verify("chase_db1")}  # doctest: +SKIP
     """
     manifest = open_manifest(name)
     for file in _all_files(manifest):

@@ -23,7 +23,20 @@ from tubekit.data.schema import SPLITS, CaseEntry, Options, filled
 
 
 class Manifest(ManifestFields):
-    """A data set: its cases and their files, looked up in the fields."""
+    """A data set: its cases and their files, looked up in the fields.
+
+    Attributes:
+        name, version, title, task, citation, remarks: what a reader wants to know.
+        dimensions: 2 or 3 spatial axes.
+        access, obtain, licence, upstream: where the files come from, and what they allow.
+        folder, files, others, origin, facts: where every file lies, and its size and hash.
+        labels, spacing, window, preprocessing: what the values mean.
+        group_pattern, patients, part, shares, splits: which cases belong together.
+
+    Example:
+        >>> len(load_manifest("chase_db1").cases)
+        28
+    """
 
     @property
     def cases(self) -> list[CaseEntry]:
@@ -158,6 +171,7 @@ def read_manifest(path: PathLike) -> Manifest:
         ValueError: not TOML, or not a manifest; the message names file, place and remedy.
 
     Example:
+        >>> from tubekit.data.manifest import manifest_folder
         >>> read_manifest(manifest_folder() / "chase_db1.toml").name
         'chase_db1'
     """

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import SupportsFloat
 
 import numpy as np
@@ -11,6 +11,7 @@ import scipy.sparse
 from jaxtyping import Float32, Integer
 
 from tubekit import _check
+from tubekit._accept import SpacingLike
 from tubekit.data.placing import coarser
 from tubekit.geometry import skeletonize
 from tubekit.types import Case, Spacing
@@ -48,7 +49,7 @@ def clip_window(case: Case, low: SupportsFloat, high: SupportsFloat) -> Case:
     return dataclasses.replace(case, image=image)
 
 
-def resample(case: Case, spacing_mm: Iterable[float]) -> Case:
+def resample(case: Case, spacing_mm: SpacingLike) -> Case:
     """Bring a case to another spacing; the first corner of the image stays where it is.
 
     Image and derived channels are interpolated linearly; along axes that shrink they are smoothed
@@ -78,16 +79,18 @@ def resample(case: Case, spacing_mm: Iterable[float]) -> Case:
     if new == tuple(case.spacing):
         return case
     grid = _Grid(case.image.shape[1:], case.spacing, new)
-    label, valid = case.label, case.valid
+    # The label first: its sums need room that the new image would take.
+    label = None if case.label is None else _resample_label(case.label, grid)
+    valid = None if case.valid is None else grid.interpolate(case.valid) >= _HALF
     image = np.empty((case.image.shape[0], *grid.shape), np.float32)
     for channel, target in zip(case.image, image, strict=True):
         target[:] = grid.interpolate(channel)
     return dataclasses.replace(
         case,
         image=image,
-        label=None if label is None else _resample_label(label, grid),
+        label=label,
         spacing=new,
-        valid=None if valid is None else grid.interpolate(valid) >= _HALF,
+        valid=valid,
         affine=coarser(case.affine, grid.factors),
     )
 
@@ -131,11 +134,12 @@ class _Grid:
 
     def interpolate(self, array: np.ndarray) -> Float32[np.ndarray, "*r"]:
         """Linear interpolation after the smoothing that a coarser grid asks for."""
-        values = array.astype(np.float32)
+        values = array.astype(np.float32, copy=False)
         for axis in self._order:
-            rows = np.moveaxis(values, axis, 0)
-            made = self._lines[axis] @ rows.reshape(len(rows), -1)
-            values = np.moveaxis(made.reshape(-1, *rows.shape[1:]), 0, axis)
+            values = np.moveaxis(values, axis, 0)
+            rest = values.shape[1:]
+            values = values.reshape(len(values), -1)  # often a copy; the old one is let go
+            values = np.moveaxis((self._lines[axis] @ values).reshape(-1, *rest), 0, axis)
         return np.ascontiguousarray(values)
 
     def holds(self, places: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:

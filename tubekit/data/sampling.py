@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, Int64
+from jaxtyping import Bool, Float32, Int64, Shaped
 from torch import Tensor
 
 from tubekit import _check
@@ -203,20 +203,28 @@ def _prepare(
     shape = label.shape
     pad = [(0, max(0, p - n)) for n, p in zip(shape, patch_size, strict=True)]
     valid = np.ones(shape, bool) if case.valid is None else case.valid
-    padded = np.pad(label.astype(np.int64), pad)
+    # The image first, which needs most room for a while.
+    image = _padded(normalise(case), [(0, 0), *pad])
+    padded = _padded(label.astype(np.int64), pad)
     flat = padded.ravel()
     classes = np.unique(flat[flat > 0])
     with _check.about(f"case {case.id}"):
         made = {name: cached_target_map(name, label, case.spacing) for name in maps}
     return _Prepared(
-        image=np.pad(normalise(case), [(0, 0), *pad]),
+        image=image,
         label=padded,
-        valid=np.pad(valid, pad),
+        valid=_padded(valid, pad),
         maps={
-            name: np.pad(values, pad, constant_values=OF_WHOLE_CASES.get(name, 0))
-            for name, values in made.items()
+            name: _padded(values, pad, OF_WHOLE_CASES.get(name, 0)) for name, values in made.items()
         },
         foreground=[np.flatnonzero(flat == c) for c in classes],
         spacing=case.spacing,
         derived=case.derived,
     )
+
+
+def _padded(
+    array: Shaped[np.ndarray, "..."], pad: Sequence[tuple[int, int]], value: float = 0
+) -> Shaped[np.ndarray, "..."]:
+    """The array itself where there is nothing to add."""
+    return np.pad(array, pad, constant_values=value) if np.any(pad) else array

@@ -4,13 +4,13 @@ Each is computed from a label map by a function of ``tubekit.geometry``, on a pa
 or on a whole case ahead of time. Maps made ahead of time are cached on disk.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Float32, Int64, Integer
 
 from tubekit import _check
-from tubekit._accept import Array, PathLike, array
+from tubekit._accept import Array, PathLike, SpacingLike, array
 from tubekit._accept import path as as_path
 from tubekit.data.cache import cached_array, content_key, sources
 from tubekit.data.confidence import confidence_map
@@ -58,7 +58,7 @@ OF_WHOLE_CASES = {"confidence": 1.0}
 
 
 def target_map(
-    name: str, label: Integer[Array, "*s"], spacing: Iterable[float] | None = None
+    name: str, label: Integer[Array, "*s"], spacing: SpacingLike | None = None
 ) -> TargetMap:
     """Compute one target map.
 
@@ -90,7 +90,7 @@ def target_map(
 def cached_target_map(
     name: str,
     label: Integer[Array, "*s"],
-    spacing: Iterable[float] | None = None,
+    spacing: SpacingLike | None = None,
     *,
     folder: PathLike | None = None,
 ) -> TargetMap:
@@ -124,7 +124,7 @@ def cached_target_map(
 
 
 def _plain(
-    label: Integer[Array, "*s"], spacing: Iterable[float] | None
+    label: Integer[Array, "*s"], spacing: SpacingLike | None
 ) -> tuple[LabelMap, Spacing | None]:
     plain = array("label", label)
     return plain, None if spacing is None else _check.millimetres(spacing, plain.ndim)

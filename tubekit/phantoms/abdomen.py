@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Float32
 
+from tubekit.geometry.kernels.boxes import foreground_box
 from tubekit.phantoms.ct import (
     BONE_HU,
     LUNG_HU,
@@ -40,8 +41,9 @@ def surroundings(
         neighbours_hu: one organ each (HU).
     """
     shape, voxel = organ_mm.shape, np.array(spacing)
-    organ = np.argwhere(organ_mm <= 0) * voxel
-    low, high = organ.min(axis=0), organ.max(axis=0)
+    box = foreground_box(organ_mm <= 0, 0) or ()
+    low = np.array([side.start for side in box]) * voxel
+    high = np.array([side.stop - 1 for side in box]) * voxel
     middle, half = 0.5 * (low + high), 0.5 * (high - low) + 12
     scene = fat_hu + 8 * texture(shape, spacing, rng, 3.0)
     loops = texture(shape, spacing, rng, 7.0)

@@ -186,12 +186,13 @@ def _tumours(
         return []
     free = organ & ~vessel
     room_mm = np.minimum(distance_transform(free, spacing), 1e3)
-    places = np.argwhere(free)
+    places = np.flatnonzero(free)
     shares = []
     for _ in range(count if len(places) else 0):
         wanted, edge = rng.uniform(*model.tumour_mm), rng.uniform(*model.tumour_edge_mm)
-        tried = places[rng.integers(len(places), size=32)]
-        centre = max(tried.tolist(), key=lambda place: min(room_mm[tuple(place)], wanted))
+        tried = np.unravel_index(places[rng.integers(len(places), size=32)], free.shape)
+        candidates = np.transpose(tried).tolist()
+        centre = max(candidates, key=lambda place: min(room_mm[tuple(place)], wanted))
         radius = min(float(room_mm[tuple(centre)]), wanted)
         if radius < model.tumour_mm[0]:
             continue
