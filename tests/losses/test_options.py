@@ -386,6 +386,11 @@ def test_deep_supervision_with_a_target_per_level():
     value = loss([at.logits, coarse], [at.target, small])
     expected = F.cross_entropy(at.logits, at.target[:, 0]) * 2 / 3
     close(value, expected + F.cross_entropy(coarse, small[:, 0]) / 3)
+    # What the fine target leaves open, a coarse target of its own may know.
+    open_there = at.target.where(torch.arange(10) > 4, 255)
+    value = loss([at.logits, coarse], [open_there, small])
+    fine = F.cross_entropy(at.logits, open_there[:, 0], ignore_index=255)
+    close(value, fine * 2 / 3 + F.cross_entropy(coarse, small[:, 0]) / 3)
     recall = DeepSupervision(SkeletonRecallLoss())
     tubes = [at.tube, at.tube[..., ::2, ::2]]
     found = recall([at.logits, coarse], [at.target, small], tube=tubes)
@@ -395,7 +400,7 @@ def test_deep_supervision_with_a_target_per_level():
     close(found, parts[0] * 2 / 3 + parts[1] / 3)
     with pytest.raises(ValueError, match="target needs one entry per level, got 2 for 1 levels"):
         loss([at.logits], [at.target, small])
-    with pytest.raises(ValueError, match=r"target must lie in 0\.\.2, got 0\.\.9"):
+    with pytest.raises(ValueError, match=r"target must lie in 0\.\.2, got 7\.\.9"):
         loss([at.logits, coarse], [at.target, small + 7])
 
 
@@ -457,7 +462,7 @@ def test_a_call_looks_at_its_input_once(example: Example, monkeypatch: pytest.Mo
     for validate, count in ((True, 1), (False, 0)):
         loss = example(validate=validate).eval()
         looks.clear()
-        loss(at.logits, at.target, **at.maps(loss))
+        loss(example.as_input(at.logits), at.target, **at.maps(loss))
         assert len(looks) == count
 
 

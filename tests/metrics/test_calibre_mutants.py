@@ -11,19 +11,19 @@ from tubekit.metrics import calibre as file
 
 from . import test_calibre as calibre
 
-sites, scores, radii = file._nearest, file.calibre_scores, file._radii
+sites, scores, radii = file.nearest_width, file.calibre_scores, file._radii
 planted = Planted("tubekit.metrics")
 
 
-@planted("calibre", "_nearest", calibre.test_the_nearest_line_is_nearest_in_millimetres)
-def nearest_in_voxels(places, found, spacing):
-    return sites(places, found, (1.0,) * len(spacing))
+@planted("calibre", "nearest_width", calibre.test_the_nearest_line_is_nearest_in_millimetres)
+def nearest_in_voxels(mask, found, spacing):
+    return sites(mask, found, (1.0,) * len(spacing))
 
 
-@planted("calibre", "_nearest", calibre.test_of_equally_near_lines_the_widest_counts)
-def narrowest_of_equally_near(places, found, spacing):
+@planted("calibre", "nearest_width", calibre.test_of_equally_near_lines_the_widest_counts)
+def narrowest_of_equally_near(mask, found, spacing):
     flipped = found._replace(diameter_mm=-found.diameter_mm)
-    return -sites(places, flipped, spacing)
+    return -sites(mask, flipped, spacing)
 
 
 @planted("calibre", "_radii", calibre.test_widths_of_bars)

@@ -28,6 +28,14 @@ def extract(archive: PathLike, destination: PathLike) -> Path:
         ArchiveError: no archive, damaged, or a member that is absolute, climbs out with ``../``,
             links outside, or is a device.
         FileExistsError: the destination holds something.
+
+    Example:
+        >>> import pathlib, tempfile, zipfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with zipfile.ZipFile(f"{folder}/a.zip", "w") as file:
+        ...         file.writestr("a.txt", "text")
+        ...     (extract(f"{folder}/a.zip", f"{folder}/out") / "a.txt").read_text()
+        'text'
     """
     archive, destination = as_path(archive), as_path(destination)
     if destination.is_dir() and any(destination.iterdir()):

@@ -28,6 +28,11 @@ def relaxation_beta(label: Integer[Array, "*s"]) -> float:
     Equation: :eq:`eq-relaxation-beta`
 
     Reference: Huang et al., HarmonySeg, ICCV 2025, equation 4.
+
+    Example:
+        >>> import numpy as np
+        >>> round(relaxation_beta(np.eye(10, dtype=int)), 3)
+        0.455
     """
     label = array("label", label)
     foreground = int(np.count_nonzero(_with_foreground(label)))
@@ -50,6 +55,11 @@ def confidence_map(label: Integer[Array, "*s"]) -> Float32[np.ndarray, "*s"]:
     Equation: :eq:`eq-relaxed-prediction`
 
     Reference: Huang et al., HarmonySeg, ICCV 2025, equation 4.
+
+    Example:
+        >>> import numpy as np
+        >>> confidence_map(np.eye(3, dtype=int))[0].round(2).tolist()
+        [1.0, 1.0, 1.0]
     """
     label = array("label", label)
     foreground = _with_foreground(label)

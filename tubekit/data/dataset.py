@@ -49,6 +49,12 @@ def load_cases(
         DataUnavailable: no case of the split can be found.
         ValueError: unknown data set or split, bad scale, damaged file, patient in two splits, or
             a data set without a window.
+
+    Example:
+        >>> load_cases("chase_db1", "all")
+        Traceback (most recent call last):
+            ...
+        ValueError: split must be one of train, val, test, got 'all'; choose one
     """
     if split not in SPLITS:
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}; choose one")
@@ -100,6 +106,13 @@ def downscale(case: Case, factors: Whole | Sequence[Whole]) -> Case:
     Args:
         case: any dimensions.
         factors: one whole number, or one per axis; 1 keeps the axis.
+
+    Example:
+        >>> import numpy as np
+        >>> from tubekit.types import Case
+        >>> case = Case("a", np.arange(64.0).reshape(1, 8, 8), np.eye(8, dtype=int), (1.0, 1.0))
+        >>> downscale(case, 2).image.shape
+        (1, 4, 4)
     """
     factors = per_axis("factors", factors, case.image.ndim - 1)
     if all(f == 1 for f in factors):
@@ -133,6 +146,17 @@ def describe(name: str, *, offline: bool = False) -> dict[str, str | int | float
 
     Foreground (per cent) and components (8- or 26-connected, of the union of classes) are means
     over the cases. Without files only what the manifest says is filled; numbers are NaN.
+
+    Args:
+        name: of the data set.
+        offline: never use the network.
+    Returns:
+        Fact to value, e.g. ``"cases"``, ``"licence"``, ``"foreground_percent"``.
+
+    Example:
+        >>> facts = describe("chase_db1", offline=True)  # doctest: +SKIP
+        >>> facts["cases"], facts["shape"]  # doctest: +SKIP
+        (28, '960x999')
     """
     manifest = load_manifest(name)
     row: dict[str, str | int | float] = {

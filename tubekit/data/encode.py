@@ -89,6 +89,15 @@ def write_label(
     Raises:
         ValueError: a class outside 0..255, an impossible affine, or a format that does not fit the
             number of axes.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from tubekit.data import read_image
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_label(f"{folder}/a.png", np.eye(2, dtype=int), None)
+        ...     read_image(f"{folder}/a.png")[0].tolist()
+        [[[1.0, 0.0], [0.0, 1.0]]]
     """
     path, label = as_path(path), as_array("label", label)
     _check.integer_classes("label", label, 256)
@@ -100,7 +109,7 @@ def write_label(
             f"{label.ndim} axes; rename the output"
         )
     array = label.astype(np.uint8)
-    sides = _check.spacing(spacing, label.ndim)
+    sides = _check.spacing(None if spacing is None else tuple(spacing), label.ndim)
     if affine is not None:
         _check.affine(affine, label.ndim)
         spacing = Placed.of(sides, affine)

@@ -120,15 +120,26 @@ def manifest_folder() -> Path:
 
 
 def known_names() -> list[str]:
-    """Names of all data sets, sorted."""
+    """Names of all data sets, sorted.
+
+    Example:
+        >>> "chase_db1" in known_names()
+        True
+    """
     return sorted(path.stem for path in manifest_folder().glob("*.toml"))
 
 
 def load_manifest(name: str) -> Manifest:
     """Read and check the manifest of one data set.
 
+    Args:
+        name: one of ``known_names()``.
     Raises:
         ValueError: no data set has this name, or the file is not a valid manifest.
+
+    Example:
+        >>> load_manifest("chase_db1").dimensions
+        2
     """
     if name not in known_names():
         raise ValueError(
@@ -141,8 +152,14 @@ def load_manifest(name: str) -> Manifest:
 def read_manifest(path: PathLike) -> Manifest:
     """Read one manifest file.
 
+    Args:
+        path: the TOML file, named like the data set.
     Raises:
         ValueError: not TOML, or not a manifest; the message names file, place and remedy.
+
+    Example:
+        >>> read_manifest(manifest_folder() / "chase_db1.toml").name
+        'chase_db1'
     """
     path = as_path(path)
     try:

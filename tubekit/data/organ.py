@@ -30,6 +30,13 @@ def close_organ_mask(mask: Shaped[Array, "*s"], iterations: Whole = 8) -> Bool[n
         The closed mask, which contains the given one.
     Raises:
         ValueError: a mask that is not binary or not 2-D or 3-D, or ``iterations`` below 0.
+
+    Example:
+        >>> import numpy as np
+        >>> organ = np.ones((9, 9), bool)
+        >>> organ[4, 4] = False
+        >>> bool(close_organ_mask(organ).all())
+        True
     """
     mask, iterations = binary_image(array("mask", mask)), whole("iterations", iterations, 0)
     box = foreground_box(mask, 0)
@@ -62,6 +69,15 @@ def inside_closed_organ(case: Case, iterations: Whole = 8) -> Case:
         The case on the same grid; the image is unchanged.
     Raises:
         ValueError: as ``close_organ_mask``.
+
+    Example:
+        >>> import numpy as np
+        >>> from tubekit.types import Case
+        >>> case = Case("a", np.arange(64.0).reshape(1, 8, 8), np.eye(8, dtype=int), (1.0, 1.0))
+        >>> import dataclasses
+        >>> half = dataclasses.replace(case, valid=np.arange(64).reshape(8, 8) < 32)
+        >>> int(inside_closed_organ(half).label.sum())
+        4
     """
     if case.valid is None:
         return case
@@ -82,6 +98,15 @@ def crop_to_valid(case: Case, margin_mm: SupportsFloat = 0.0) -> Case:
         A case on the smaller grid, with arrays of its own.
     Raises:
         ValueError: ``valid`` is empty, or a negative margin.
+
+    Example:
+        >>> import numpy as np
+        >>> from tubekit.types import Case
+        >>> case = Case("a", np.arange(64.0).reshape(1, 8, 8), np.eye(8, dtype=int), (1.0, 1.0))
+        >>> import dataclasses
+        >>> half = dataclasses.replace(case, valid=np.arange(64).reshape(8, 8) < 32)
+        >>> crop_to_valid(half, margin_mm=1).image.shape
+        (1, 5, 8)
     """
     margin_mm = float(margin_mm)
     if not (math.isfinite(margin_mm) and margin_mm >= 0):

@@ -28,6 +28,13 @@ def clip_window(case: Case, low: SupportsFloat, high: SupportsFloat) -> Case:
         high: larger than ``low``.
     Raises:
         ValueError: not ``low < high``.
+
+    Example:
+        >>> import numpy as np
+        >>> from tubekit.types import Case
+        >>> case = Case("a", np.arange(64.0).reshape(1, 8, 8), np.eye(8, dtype=int), (1.0, 1.0))
+        >>> clip_window(case, 10, 20).image.min(), clip_window(case, 10, 20).image.max()
+        (np.float32(10.0), np.float32(20.0))
     """
     low, high = float(low), float(high)
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
@@ -59,6 +66,13 @@ def resample(case: Case, spacing_mm: Iterable[float]) -> Case:
         border moves by up to half a voxel; values there repeat the last ones.
     Raises:
         ValueError: not one positive spacing per axis.
+
+    Example:
+        >>> import numpy as np
+        >>> from tubekit.types import Case
+        >>> case = Case("a", np.arange(64.0).reshape(1, 8, 8), np.eye(8, dtype=int), (1.0, 1.0))
+        >>> resample(case, (2.0, 0.5)).image.shape
+        (1, 4, 16)
     """
     new = _check.millimetres(spacing_mm, case.image.ndim - 1)
     if new == tuple(case.spacing):

@@ -35,6 +35,16 @@ def read_image(
         Intensities as in the file, channels first, and millimetres per voxel if the file says so.
     Raises:
         ReadError: truncated, corrupt, another number of axes, or not finite.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from tubekit.data import write_label
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_label(f"{folder}/a.nii.gz", np.ones((2, 3, 4), int), (2.0, 0.5, 0.5))
+        ...     image, spacing = read_image(f"{folder}/a.nii.gz")
+        >>> image.shape, spacing
+        ((1, 2, 3, 4), (2.0, 0.5, 0.5))
     """
     stored = read_stored(path).seen
     array, spacing = stored.array, stored.spacing
@@ -78,6 +88,16 @@ def read_label(
         dimensions: number of axes.
     Raises:
         ReadError: damaged, not a map, or a value that stands for no class.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from tubekit.data import load_manifest, write_label
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_label(f"{folder}/a.png", np.eye(3, dtype=int) * 255, None)
+        ...     label, _ = read_label(f"{folder}/a.png", load_manifest("chase_db1").labels)
+        >>> label.tolist()
+        [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
     """
     stored = _read_map(path, whole("dimensions", dimensions))
     return _as_classes(as_path(path), stored.array, labels), stored.spacing
@@ -121,6 +141,17 @@ def read_case(
         files: paths as ``resolve`` found them; ``None`` resolves this case now.
     Raises:
         ReadError: a damaged file, or files that do not lie on one grid.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from tubekit.data import load_manifest, write_label
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_label(f"{folder}/a.png", np.eye(3, dtype=int) * 255, None)
+        ...     files = {"image": f"{folder}/a.png", "label": f"{folder}/a.png"}
+        ...     case = read_case(load_manifest("chase_db1"), "a", files)
+        >>> int(case.label.sum())
+        3
     """
     given = resolve(manifest.name, [case_id]).files[case_id] if files is None else files
     paths = {role: as_path(file) for role, file in given.items()}

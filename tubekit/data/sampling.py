@@ -60,6 +60,14 @@ class PatchSampler:
             suits classes that know left from right.
     Raises:
         ValueError: no case, a case without label, sizes that do not fit, or an unknown option.
+
+    Example:
+        >>> import numpy as np
+        >>> from tubekit.types import Case
+        >>> case = Case("a", np.arange(64.0).reshape(1, 8, 8), np.eye(8, dtype=int), (1.0, 1.0))
+        >>> batch = PatchSampler([case], 4, batch_size=2).batch(0)
+        >>> {name: tuple(values.shape) for name, values in batch.items()}
+        {'image': (2, 1, 4, 4), 'target': (2, 1, 4, 4), 'tube': (2, 1, 4, 4)}
     """
 
     def __init__(

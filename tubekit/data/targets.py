@@ -75,6 +75,13 @@ def target_map(
         Map of the label's shape: int64, or float32 for distances and confidence.
     Raises:
         ValueError: unknown name, or an empty label for ``confidence``.
+
+    Example:
+        >>> import numpy as np
+        >>> line = np.zeros((7, 9), int)
+        >>> line[2:5] = 1
+        >>> target_map("skeleton", line)[3].tolist()
+        [1, 1, 1, 1, 1, 1, 1, 0, 0]
     """
     _check.option("target map", name, list(MAPS))
     return MAPS[name](*_plain(label, spacing))
@@ -97,6 +104,17 @@ def cached_target_map(
         label: class indices, 0 = background.
         spacing: millimetres per voxel.
         folder: of the cache; ``None`` means the user's cache folder.
+    Returns:
+        As ``target_map``.
+    Raises:
+        ValueError: as ``target_map``.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     int(cached_target_map("skeleton", np.eye(5, dtype=int), folder=folder).sum())
+        5
     """
     _check.option("target map", name, list(MAPS))
     label, spacing = _plain(label, spacing)

@@ -70,6 +70,18 @@ def with_vesselness(
     Reference: Jerman et al., Enhancement of vascular structures in 3D and 2D angiographic images,
         IEEE TMI 35(9), 2016. Scales and ``tau`` for the liver: Lamy et al., Vesselness filters: a
         survey with benchmarks applied to liver imaging, ICPR 2020.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from tubekit.types import Case
+        >>> image = np.zeros((1, 16, 16))
+        >>> image[:, 7:9] = 100
+        >>> case = Case("a", image, None, (1.0, 1.0))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     made = with_vesselness(case, sigmas_mm=[1.0], folder=folder)
+        >>> made.image.shape, made.derived, float(made.image[1].max())
+        ((2, 16, 16), 1, 1.0)
     """
     _check.option("filter", filter, list(FILTERS))
     if tau is not None and filter != "jerman":

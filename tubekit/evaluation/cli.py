@@ -61,8 +61,8 @@ def evaluate_command(
     from tubekit.evaluation.names import class_names
 
     with extra("evaluate", "tubekit evaluate"):
+        from tubekit.evaluation.facts import listed
         from tubekit.evaluation.folder import evaluate_folder
-        from tubekit.evaluation.page import listed
 
     if spacing and spacing_from_header:
         raise ValueError(

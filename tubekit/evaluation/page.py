@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from tubekit._extras import extra
 from tubekit._html import Html, table
+from tubekit.evaluation.facts import facts
 from tubekit.evaluation.files import Options
-from tubekit.evaluation.pairs import PER_CLASS, Failure
+from tubekit.evaluation.pairs import Failure
 from tubekit.evaluation.pictures import dot_plot
 from tubekit.evaluation.style import SCRIPT, STYLE
 from tubekit.evaluation.work import CaseResult
@@ -17,10 +18,6 @@ with extra("evaluate", __name__):
     import pandas as pd
 
 
-_EMPTY = {
-    "nan": "undefined: counted, and left out of means (--empty nan)",
-    "perfect": "counts as perfect agreement, e.g. Dice 1 (--empty perfect)",
-}
 _BY_CLASS = ("dice", "cldice", "precision", "recall", "hd95", "assd", "betti_error_0")
 
 
@@ -53,7 +50,13 @@ def page(content: Content) -> str:
     shown = [name for name in content.summary["metric"] if _is_main(name)]
     parts = [
         f"<h1>{escape(content.title)}</h1>",
-        _facts(content),
+        facts(
+            content.folders,
+            content.options,
+            len(content.results),
+            len(content.failures),
+            content.ghosts,
+        ),
         _failures(content.failures),
         _notes(content.results),
         "<h2>Summary</h2>" + _summary(content.summary),
@@ -77,50 +80,6 @@ def page(content: Content) -> str:
 def _is_main(name: str) -> bool:
     """Single classes are in the tables on disk; the page shows means over classes."""
     return "/" not in name or name.endswith("/mean")
-
-
-def _facts(content: Content) -> str:
-    options, n = content.options, len(content.results)
-    if options.from_header:
-        spacing = "from the header of each label"
-    elif options.spacing is None:
-        spacing = "not given: distances are in voxels"
-    else:
-        spacing = " × ".join(f"{s:g}" for s in options.spacing) + " mm, for all cases"
-    failed = f", {len(content.failures)} without a result" if content.failures else ""
-    rows = {
-        "Predictions": content.folders[0],
-        "Labels": content.folders[1],
-        "Cases": f"{n} measured{failed}",
-        "Classes": _asked(options),
-        "Spacing": spacing,
-        "Both empty": _EMPTY[options.empty],
-    }
-    if options.ignore is not None:
-        rows["Left out"] = f"voxels whose label is {options.ignore}"
-    if options.penalty_mm is not None:
-        rows["Penalty"] = (
-            "a prediction that is missing or cannot be used counts as empty; distances are "
-            f"{options.penalty_mm:g} mm where one mask alone is empty"
-        )
-    if content.ghosts:
-        rows["In no file"] = f"class {listed(content.ghosts)}: in no table below"
-    items = "".join(f"<dt>{key}</dt><dd>{escape(value)}</dd>" for key, value in rows.items())
-    return f"<dl>{items}</dl>"
-
-
-def _asked(options: Options) -> str:
-    if options.layout in PER_CLASS:
-        return "one file each"
-    if options.labels is None:
-        return f"{options.classes}" if options.classes == 1 else f"1 to {options.classes}"
-    return f"{listed(options.labels)}; other values count as background"
-
-
-def listed(names: Sequence[object], most: int = 12) -> str:
-    """Names with commas between them, the first of many."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(map(str, names[:most])) + more
 
 
 def _notes(results: Sequence[CaseResult]) -> str:

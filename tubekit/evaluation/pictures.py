@@ -11,6 +11,7 @@ from jaxtyping import Bool
 
 from tubekit.evaluation.files import Options, read_pair
 from tubekit.evaluation.pairs import Pair
+from tubekit.geometry._input import without_flat_axes
 from tubekit.metrics.pair import joint_box
 from tubekit.plots import overlay, png_bytes
 from tubekit.types import Spacing
@@ -87,6 +88,7 @@ def case_picture(pairs: Sequence[Pair], options: Options) -> tuple[str, str]:
     spacing = read[0].spacing
     pred = functools.reduce(np.logical_or, (options.foreground(maps.pred) for maps in read))
     label = functools.reduce(np.logical_or, (options.foreground(maps.label) for maps in read))
+    (pred, spacing), (label, _) = without_flat_axes(pred, spacing), without_flat_axes(label)
     if pred.ndim == 3:
         pred, label = np.any(pred, axis=0), np.any(label, axis=0)
         spacing = spacing[1:]

@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Iterator
 
 import edt
 import numpy as np
@@ -18,6 +19,8 @@ from tubekit.types import Spacing
 
 _NEARBY = 1500
 """How many voxels around a place are looked at one by one."""
+_AT_ONCE = 1 << 16
+"""How many voxels are looked around at a time; more would only need more memory."""
 _FEW = 300
 """One far voxel in so many of the grid: fewer ask a tree, more are worth passes over the grid."""
 
@@ -139,10 +142,13 @@ def nearest_distances(
     # In C order, so that strides and the flat array agree.
     field = np.ascontiguousarray(np.pad(others, [(n, n) for n in margin]))
     strides = np.array(field.strides)  # a bool has one byte: strides count voxels
-    at = _places(points)
+    at = np.flatnonzero(points)
     found = np.full(len(at), np.inf)
-    places = (at + margin) @ strides
-    in_slabs(search, len(at), field.reshape(-1), places, offsets @ strides, lengths, found)
+    for part in _parts(len(at)):
+        places = (_places(at[part], points.shape) + margin) @ strides
+        around = field.reshape(-1), places, offsets @ strides, lengths
+        in_slabs(search, len(places), *around, found[part])
+    del field
     far = np.flatnonzero(np.isinf(found))
     if far.size and others.any():
         way = _from_grid if far.size * _FEW > others.size else _from_tree
@@ -150,33 +156,40 @@ def nearest_distances(
     return found
 
 
+def _parts(length: int) -> Iterator[slice]:
+    """A list in parts: coordinates are needed of some at a time, and take 24 bytes each."""
+    return (slice(start, start + _AT_ONCE) for start in range(0, length, _AT_ONCE))
+
+
 def _from_tree(
-    places: Integer[np.ndarray, "n d"], others: Bool[np.ndarray, "..."], size: np.ndarray
+    at: Integer[np.ndarray, " n"], others: Bool[np.ndarray, "..."], size: np.ndarray
 ) -> Float64[np.ndarray, " n"]:
-    known = _places(others)
+    places = _places(at, others.shape)
+    known = _places(np.flatnonzero(others), others.shape)
     _, nearest = cKDTree(known * size).query(places * size, workers=threads())
     return _lengths(places - known[nearest], size)
 
 
 def _from_grid(
-    places: Integer[np.ndarray, "n d"], others: Bool[np.ndarray, "..."], size: np.ndarray
+    at: Integer[np.ndarray, " n"], others: Bool[np.ndarray, "..."], size: np.ndarray
 ) -> Float64[np.ndarray, " n"]:
     flat = 3 - others.ndim  # a picture is a volume of one plane
     volume = others.reshape((1,) * flat + others.shape)
-    places = np.pad(places, ((0, 0), (flat, 0)))
     size = np.pad(size, (flat, 0), constant_values=1.0)
     small = np.int16 if max(volume.shape) < 2**15 else np.int32
     step, row = np.empty(volume.shape, small), np.empty(volume.shape, small)
-    found = np.empty(len(places))
+    found = np.empty(len(at))
     in_slabs(along_rows, len(volume), volume, step)
     in_slabs(across_rows, len(volume), step, row, size[1], size[2])
-    in_slabs(across_planes, len(places), places, step, row, size, found)
+    for part in _parts(len(at)):
+        places = np.ascontiguousarray(_places(at[part], volume.shape))
+        in_slabs(across_planes, len(places), places, step, row, size, found[part])
     return found
 
 
-def _places(mask: Bool[np.ndarray, "*s"]) -> Integer[np.ndarray, "n d"]:
-    """Indices of the mask voxels; several times faster than ``numpy.nonzero`` in 3-D."""
-    return np.stack(np.unravel_index(np.flatnonzero(mask), mask.shape), axis=1)
+def _places(at: Integer[np.ndarray, " n"], shape: tuple[int, ...]) -> Integer[np.ndarray, "n d"]:
+    """Indices of voxels; for a mask several times faster than ``numpy.nonzero`` in 3-D."""
+    return np.stack(np.unravel_index(at, shape), axis=1)
 
 
 @functools.lru_cache(maxsize=64)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from tubekit import _check
 from tubekit._accept import Array, Whole
 from tubekit.losses.batch import Batch, accepted
-from tubekit.losses.classes import class_factors, foreground_masks, foreground_probs
+from tubekit.losses.classes import foreground_masks, foreground_probs, reduced
 
 REDUCTIONS = ("mean", "sum", "none")
 POOLS = ("sample", "batch")
@@ -94,7 +94,7 @@ class SegmentationLoss(nn.Module):
         own = dict(list(inspect.signature(cls.__init__).parameters.items())[1:])
         if own.pop("options", None):
             own |= {name: p for name, p in OPTIONS.items() if name not in own}
-        cls.__signature__ = inspect.Signature(list(own.values()))
+        cls.__signature__ = inspect.Signature(list(own.values()))  # type: ignore[attr-defined]
 
     @property
     def pool(self) -> str:
@@ -136,9 +136,15 @@ class SegmentationLoss(nn.Module):
         return self.of_batch(self.accept(logits, target, valid=valid, **maps))
 
     def accept(
-        self, logits: object, target: object, *, valid: object = None, **maps: object
+        self,
+        logits: object,
+        target: object,
+        *,
+        valid: object = None,
+        known: bool = False,
+        **maps: object,
     ) -> Batch:
-        """Bring the arguments of ``forward`` into one form and check them as the options say."""
+        """Bring the arguments of ``forward`` into one form, and check values unless ``known``."""
         return accepted(
             logits,
             target,
@@ -148,7 +154,7 @@ class SegmentationLoss(nn.Module):
             optional=self.optional,
             ignore_index=self.ignore_index,
             multi_label=self.multi_label,
-            validate=self.validate,
+            validate=self.validate and not known,
         )
 
     def of_batch(self, batch: Batch) -> Float[Tensor, "..."]:
@@ -213,27 +219,8 @@ class SegmentationLoss(nn.Module):
         cost: Callable[[Tensor], Tensor],
         counted: Bool[Tensor, "n *k"] | None = None,
     ) -> Float[Tensor, "..."]:
-        """Reduce scores of samples and classes.
-
-        Args:
-            scores: one row per sample, or a single row.
-            cost: what a score costs; with a factor and a constant only, as it meets their mean.
-            counted: scores that have a part; ``None`` means all.
-        """
-        if self.weight is None and self.reduction not in ("sum", "none"):
-            if counted is None:
-                return cost(scores.mean())
-            return cost((scores * counted).sum() / counted.sum().clamp(min=1))
-        costs = cost(scores)
-        if self.weight is not None:
-            costs = costs * class_factors(self.weight, costs)
-        if counted is not None:
-            costs = costs * counted
-        if self.reduction == "none":
-            return costs
-        if self.reduction == "sum":
-            return costs.sum()
-        return costs.mean() if counted is None else costs.sum() / counted.sum().clamp(min=1)
+        """See ``reduced``, with the options of the loss."""
+        return reduced(scores, cost, counted, reduction=self.reduction, weight=self.weight)
 
 
 OPTIONS = dict(list(inspect.signature(SegmentationLoss.__init__).parameters.items())[1:])

@@ -81,6 +81,7 @@ def values(
 ) -> None:
     """All values at once: every tensor against its limits, and one look at the answers."""
     classes = max(2, channels)
+    limits: dict[str, tuple[Tensor, float, float]]
     limits = {"target": (labels, 0, 1 if shares else classes - 1)}
     for name, value in maps.items():
         if name in UNIT_MAPS:

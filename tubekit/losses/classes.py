@@ -1,9 +1,9 @@
 """From logits and labels to probabilities and masks of the classes that count."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
-from jaxtyping import Float, Num
+from jaxtyping import Bool, Float, Num
 from torch import Tensor
 
 
@@ -35,3 +35,36 @@ def total(values: Float[Tensor, "b k *s"], batch: bool) -> Float[Tensor, "n k"]:
     """Sum over space; with ``batch`` over the samples too, leaving n = 1 row instead of b."""
     sums = values.flatten(2).sum(2)
     return sums.sum(0, keepdim=True) if batch else sums
+
+
+def reduced(
+    scores: Float[Tensor, "n *k"],
+    cost: Callable[[Tensor], Tensor],
+    counted: Bool[Tensor, "n *k"] | None = None,
+    *,
+    reduction: str,
+    weight: Sequence[float] | None = None,
+) -> Float[Tensor, "..."]:
+    """Cost of the scores of samples and classes.
+
+    Args:
+        scores: one row per sample, or a single row.
+        cost: what a score costs; with a factor and a constant only, as it meets their mean.
+        counted: scores that have a part; ``None`` means all.
+        reduction: ``"sum"``, ``"none"``, or the mean.
+        weight: factor per class; the mean is not divided by them.
+    """
+    if weight is None and reduction not in ("sum", "none"):
+        if counted is None:
+            return cost(scores.mean())
+        return cost((scores * counted).sum() / counted.sum().clamp(min=1))
+    costs = cost(scores)
+    if weight is not None:
+        costs = costs * class_factors(weight, costs)
+    if counted is not None:
+        costs = costs * counted
+    if reduction == "none":
+        return costs
+    if reduction == "sum":
+        return costs.sum()
+    return costs.mean() if counted is None else costs.sum() / counted.sum().clamp(min=1)

@@ -106,27 +106,29 @@ class DeepSupervision(SegmentationLoss):
         weights = self.level_weights(len(levels))
         given = {"target": target, **maps} | ({} if valid is None else {"valid": valid})
         lists = {n: v for n, v in given.items() if isinstance(v, list | tuple) and n != "spacing"}
-        for name, values in lists.items():
-            if len(values) != len(levels):
+        for name, entries in lists.items():
+            if len(entries) != len(levels):
                 raise ValueError(
-                    f"{name} needs one entry per level, got {len(values)} for {len(levels)} "
+                    f"{name} needs one entry per level, got {len(entries)} for {len(levels)} "
                     "levels; or pass that of the finest level alone"
                 )
         finest = self.accept(levels[0], **{n: lists.get(n, [v])[0] for n, v in given.items()})
         terms = []
         for i, (level, weight) in enumerate(zip(levels, weights, strict=True)):
-            own = {n: values[i] for n, values in lists.items()}
+            own = {n: entries[i] for n, entries in lists.items()}
+            if "target" in own and "valid" not in lists:  # what the finest one ignores is its own
+                own["valid"] = None if valid is None else resize_nearest(valid, level.shape[2:])
             here = self._coarser(level, own, finest) if i else finest
             mean = self.reduction == "mean"
             terms.append(weight * (self.loss.of_batch if mean else self.loss.of_samples)(here))
         values = torch.stack(terms)
         return values.sum(0) if self.reduction == "none" else values.sum()
 
-    def _coarser(self, logits: Tensor, own: Mapping[str, Tensor], finest: Batch) -> Batch:
+    def _coarser(self, logits: Tensor, own: Mapping[str, Any], finest: Batch) -> Batch:
         """A coarser level; what is not its own is taken from the finest one."""
         grid, fine = tuple(logits.shape[2:]), tuple(finest.logits.shape[2:])
         taken = {"target": finest.target, "valid": finest.valid, **finest.maps}
-        here = {
+        here: dict[str, Any] = {
             name: resize_nearest(value, grid)
             for name, value in taken.items()
             if isinstance(value, Tensor) and name not in own
@@ -139,7 +141,7 @@ class DeepSupervision(SegmentationLoss):
             ]
         if self.reskeletonise and grid != fine and "tube" not in own:
             here["tube"] = _tube({**here, **own}["target"])
-        return self.accept(logits, **here, **own)
+        return self.accept(logits, **here, **own, known=not own)
 
     def level_weights(self, levels: int) -> tuple[float, ...]:
         """Weights of so many levels, fine to coarse, with the sum 1."""

@@ -37,6 +37,8 @@ from tubekit.geometry.branch_parsing import skeleton_pieces
 from tubekit.geometry.distance import nearest_distances
 from tubekit.types import Spacing
 
+_AT_ONCE = 1 << 16
+"""How many voxels ask for their branch together; more would only need more memory."""
 _ASIDE = 1e-3
 """By how much of a voxel narrower branches stand aside where two are equally near."""
 
@@ -131,21 +133,24 @@ def _as_wide_as_long(
 def nearest_width(
     mask: Bool[np.ndarray, "*s"], found: Calibres, spacing: Spacing
 ) -> Float64[np.ndarray, "k"]:
-    """Diameter in mm of the branch that each voxel of a mask belongs to, in array order."""
-    return _nearest(_indices(mask), found, spacing)
+    """Diameter in mm of the branch nearest to each voxel of a mask, of the widest of several.
 
-
-def _nearest(
-    places: Int64[np.ndarray, "k d"], found: Calibres, spacing: Spacing
-) -> Float64[np.ndarray, "k"]:
-    """Diameter of the branch nearest to each place, of the widest where several are."""
+    In array order.
+    """
     widths, rank = np.unique(-found.diameter_mm, return_inverse=True)
     # One more axis, along which the widest branches stand at 0 as the places do: too short to
     # matter between whole voxels, it decides between equally near ones.
     aside = _ASIDE * min(spacing) * np.sqrt(rank / len(widths))
     tree = cKDTree(np.column_stack([found.voxels * spacing, aside]))
-    asked = np.column_stack([places * spacing, np.zeros(len(places))])
-    return found.diameter_mm[tree.query(asked, workers=threads())[1]]
+    at = np.flatnonzero(mask)
+    diameter = np.empty(len(at))
+    for start in range(0, len(at), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        places = np.stack(np.unravel_index(at[part], mask.shape), axis=1)
+        asked = np.column_stack([places * spacing, np.zeros(len(places))])
+        nearest = tree.query(asked, workers=threads())[1]
+        diameter[part] = found.diameter_mm[nearest]
+    return diameter
 
 
 def _indices(mask: Bool[np.ndarray, "*s"]) -> Int64[np.ndarray, "k d"]:

@@ -118,11 +118,6 @@ def surface_distances(
     )
 
 
-def _continued(mask: Bool[np.ndarray, "*s"]) -> Bool[np.ndarray, "..."]:
-    """Repeated to both sides along axes of one voxel: nothing ends there."""
-    return np.pad(mask, [(int(n == 1),) * 2 for n in mask.shape], mode="edge")
-
-
 def _weighted_percentile(distances: Distances, weights: Distances, q: float) -> float:
     """Smallest distance that ``q`` % of the weight does not exceed."""
     order = np.argsort(distances)
@@ -134,7 +129,7 @@ def _weighted_percentile(distances: Distances, weights: Distances, q: float) -> 
 
 def _corner_codes(mask: Bool[np.ndarray, "..."]) -> np.ndarray:
     """Which of the 4 or 8 voxels around each cell corner are set, one bit per voxel."""
-    padded = np.pad(_continued(mask), [(int(n > 1),) * 2 for n in mask.shape]).astype(np.uint8)
+    padded = np.pad(mask, 1).astype(np.uint8)
     grid = [size - 1 for size in padded.shape]
     code = np.zeros(grid, np.uint8)
     for bit, offset in enumerate(itertools.product((0, 1), repeat=mask.ndim)):
