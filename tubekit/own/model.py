@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import io
 import json
+import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ import torch
 from jaxtyping import Float32, Num, UInt8
 from torch import nn
 
-from tubekit import _check
+from tubekit import _accept, _check
+from tubekit._accept import Array, PathLike
 from tubekit.data import read_image
 from tubekit.data.storage import write_atomic
 from tubekit.inference import predict_probs
@@ -25,7 +27,7 @@ from tubekit.types import Case, Spacing
 
 FORMAT = 1
 CARD, WEIGHTS, UNFINISHED = "model.json", "weights.pt", "unfinished"
-Image = Num[np.ndarray, "..."] | str | Path
+Image = Num[Array, "..."] | PathLike
 
 
 @dataclasses.dataclass
@@ -77,16 +79,16 @@ class Model:
     def case(self, image: Image, spacing: Spacing | None = None) -> Case:
         """An image of the kind that the network was trained on, or an error."""
         name = "image"
-        if isinstance(image, (str, Path)):
+        if isinstance(image, (str, os.PathLike)):
             if spacing is not None:
                 raise ValueError(
                     f"expected no spacing beside the file {image}, got {spacing}; its header says "
                     "it, or pass an array"
                 )
             name = str(image)
-            array, spacing = read_image(Path(image))
+            array, spacing = read_image(_accept.path(image))
         else:
-            array = self._channels_first(np.asarray(image))
+            array = self._channels_first(_accept.array("image", image))
             if spacing is not None:
                 spacing = _check.millimetres(spacing, self.preparation.dimensions)
             _check.finite("image", array)
@@ -142,7 +144,7 @@ def new_network(network: str, width: int, preparation: Preparation, classes: int
     )
 
 
-def load(folder: str | Path, device: str = "auto") -> Model:
+def load(folder: PathLike, device: str = "auto") -> Model:
     """Read a model that ``tubekit train`` has saved.
 
     Args:
@@ -151,7 +153,7 @@ def load(folder: str | Path, device: str = "auto") -> Model:
     Raises:
         ValueError: no finished model there, a damaged one, or one of another version.
     """
-    folder = Path(folder)
+    folder = _accept.path(folder)
     if (folder / UNFINISHED).is_dir() and not (folder / CARD).is_file():
         raise ValueError(
             f"expected a trained model in {folder}, got a training that was interrupted; call the "

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tubekit import _accept
+from tubekit._accept import PathLike
 from tubekit.data import read_image, write_label
 from tubekit.data.folders import IMAGES, named_files, stem
 from tubekit.data.storage import write_atomic
@@ -25,8 +27,8 @@ class Job(NamedTuple):
 
 def predict(
     model: Model,
-    source: str | Path,
-    target: str | Path,
+    source: PathLike,
+    target: PathLike,
     *,
     probabilities: bool = False,
     progress: Callable[[int, int], None] | None = None,
@@ -47,7 +49,7 @@ def predict(
             source; nothing is written then.
         OSError: the target cannot be written.
     """
-    jobs = plan(model, Path(source), Path(target))
+    jobs = plan(model, _accept.path(source), _accept.path(target))
     for done, (path, output) in enumerate(jobs, 1):
         image, spacing = read_image(path)
         probs = model.of_case(as_case(path.name, image, spacing))

@@ -3,12 +3,13 @@
 import math
 import platform
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
 
 import tubekit
+from tubekit import _accept
+from tubekit._accept import PathLike
 from tubekit.metrics import dice
 from tubekit.own.folder import Entry, find_entries, split_entries
 from tubekit.own.model import Model, load
@@ -24,9 +25,9 @@ PARTS, STEPS_BETWEEN = 10, 100
 
 
 def train(
-    images: str | Path,
-    labels: str | Path,
-    save: str | Path,
+    images: PathLike,
+    labels: PathLike,
+    save: PathLike,
     settings: Settings | None = None,
     *,
     device: str = "auto",
@@ -50,8 +51,8 @@ def train(
         OSError: the folder of the model cannot be written.
     """
     settings, device = settings or Settings(), resolve_device(device)
-    entries = find_entries(Path(images), Path(labels), settings.group_pattern)
-    place = Place.of(Path(save), settings, device, entries)
+    entries = find_entries(_accept.path(images), _accept.path(labels), settings.group_pattern)
+    place = Place.of(_accept.path(save), settings, device, entries)
     if place.finished:
         say(f"{save} holds this model already; it is not trained again")
         return load(save, device)
