@@ -42,6 +42,21 @@ class Model:
         device: ``"cpu"`` or ``"cuda"``.
         overlap: share of a window that the next one repeats, in [0, 1).
         facts: what else ``model.json`` says: settings, files, split, scores, versions.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from PIL import Image
+        >>> from tubekit.own import Settings, train
+        >>> line = np.zeros((32, 32), np.uint8)
+        >>> line[8:12] = 200
+        >>> for folder in map(Path, ("images", "labels")):
+        ...     folder.mkdir()
+        ...     Image.fromarray(line).save(folder / "a.png")
+        >>> settings = Settings(steps=1, width=4, validation=0.0, patch=16)
+        >>> model = train("images", "labels", "model", settings, device="cpu")
+        >>> model(line).shape, model.probabilities(line).shape
+        ((32, 32), (2, 32, 32))
     """
 
     network: nn.Module
@@ -152,6 +167,21 @@ def load(folder: PathLike, device: str = "auto") -> Model:
         device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
     Raises:
         ValueError: no finished model there, a damaged one, or one of another version.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from PIL import Image
+        >>> from tubekit.own import Settings, load, train
+        >>> line = np.zeros((32, 32), np.uint8)
+        >>> line[8:12] = 200
+        >>> for folder in map(Path, ("images", "labels")):
+        ...     folder.mkdir()
+        ...     Image.fromarray(line).save(folder / "a.png")
+        >>> settings = Settings(steps=1, width=4, validation=0.0, patch=16)
+        >>> model = train("images", "labels", "model", settings, device="cpu")
+        >>> load("model").values
+        (0, 200)
     """
     folder = _accept.path(folder)
     if (folder / UNFINISHED).is_dir() and not (folder / CARD).is_file():

@@ -48,6 +48,21 @@ def predict(
         ValueError: an image that does not fit the model, or a target that does not fit the
             source; nothing is written then.
         OSError: the target cannot be written.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from PIL import Image
+        >>> from tubekit.own import Settings, predict, train
+        >>> line = np.zeros((32, 32), np.uint8)
+        >>> line[8:12] = 200
+        >>> for folder in map(Path, ("images", "labels")):
+        ...     folder.mkdir()
+        ...     Image.fromarray(line).save(folder / "a.png")
+        >>> settings = Settings(steps=1, width=4, validation=0.0, patch=16)
+        >>> model = train("images", "labels", "model", settings, device="cpu")
+        >>> [path.name for path in predict(model, "images", "masks")]
+        ['a.png']
     """
     jobs = plan(model, _accept.path(source), _accept.path(target))
     for done, (path, output) in enumerate(jobs, 1):

@@ -49,6 +49,21 @@ def train(
     Raises:
         ValueError: an image, label, setting or folder that does not fit; nothing is written then.
         OSError: the folder of the model cannot be written.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from PIL import Image
+        >>> from tubekit.own import Settings, train
+        >>> line = np.zeros((32, 32), np.uint8)
+        >>> line[8:12] = 200
+        >>> for folder in map(Path, ("images", "labels")):
+        ...     folder.mkdir()
+        ...     Image.fromarray(line).save(folder / "a.png")
+        >>> settings = Settings(steps=1, width=4, validation=0.0, patch=16)
+        >>> model = train("images", "labels", "model", settings, device="cpu")
+        >>> model("images/a.png").shape
+        (32, 32)
     """
     settings, device = settings or Settings(), resolve_device(device)
     entries = find_entries(_accept.path(images), _accept.path(labels), settings.group_pattern)
