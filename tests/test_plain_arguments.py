@@ -14,7 +14,7 @@ from torch import nn
 
 from tubekit import inference, networks, phantoms, training
 from tubekit.inference import predict_label, predict_probs
-from tubekit.losses import CrossEntropyLoss
+from tubekit.losses import CrossEntropyLoss, DeepSupervision
 from tubekit.networks import UNet
 from tubekit.phantoms import GrowthRule, LiverCT, Root, vascular_phantom
 from tubekit.training import adamw, fit, load_checkpoint, poly, save_checkpoint
@@ -286,6 +286,16 @@ def test_networks_from_elsewhere(form: str) -> None:
         image = np.asarray(batch(5)["image"][0])
         results.append([[r["loss"] for r in losses], predict_probs(network, image, patch_size=8)])
     assert_same(results[1], results[0])
+
+
+@pytest.mark.parametrize("form", ["list", "tuple"])
+def test_deep_supervision_of_networks_from_elsewhere(form: str) -> None:
+    losses = []
+    for kind in ("ours", form):
+        torch.manual_seed(0)
+        result = fit(Foreign(FORMS[kind]), DeepSupervision(CrossEntropyLoss()), batch, steps=2)
+        losses.append([row["loss"] for row in result.history])
+    assert losses[0] == losses[1]
 
 
 def test_outputs_that_nobody_can_guess_are_refused() -> None:

@@ -33,7 +33,7 @@ def test_networks_take_pictures_of_any_size(entries, network):
     assert ready.model.of_case(case).shape == (2, *case.image.shape[1:])
 
 
-@pytest.mark.parametrize("network", [name for name in NETWORKS if name != "hrnet"])
+@pytest.mark.parametrize("network", NETWORKS)
 def test_networks_take_volumes(entries, network):
     asked = quick(network=network, width=4)
     prepare(entries["volume"][:1], entries["volume"][3:], asked, "cpu")

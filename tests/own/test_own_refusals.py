@@ -156,14 +156,6 @@ def test_settings_out_of_range(changes, says):
         Settings(**changes)
 
 
-def test_hrnet_is_for_pictures_only(tmp_path):
-    root = write(tmp_path, "volume")
-    before = contents(root)
-    with pytest.raises(ValueError, match="expected images in 2-D for the network hrnet, got 3"):
-        train(root / "images", root / "labels", root / "m", quick(network="hrnet"))
-    assert contents(root) == before
-
-
 def test_a_label_elsewhere_is_refused(tmp_path):
     root = write(tmp_path, "volume")
     path = root / "labels" / "b_1.nii.gz"

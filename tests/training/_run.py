@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tubekit.training import FitResult, adamw, deterministic, fit
-from tubekit.types import Spec
+from tubekit.types import SegOutput, Spec
 
 STEPS = 40
 
@@ -30,10 +30,25 @@ def network() -> nn.Module:
         )
 
 
+class Plain(nn.Module):
+    """No batch norm, no dropout: the number of devices must not matter.
+
+    The loss does not read the head of its deep output, so that head never gets a gradient.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trunk = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU())
+        self.fine, self.coarse = nn.Conv2d(4, 1, 1), nn.Conv2d(4, 1, 1)
+
+    def forward(self, image: Tensor) -> SegOutput:
+        x = self.trunk(image)
+        return SegOutput(self.fine(x), (self.coarse(x[..., ::2, ::2]),))
+
+
 def plain() -> nn.Module:
-    """No batch norm, no dropout: the number of devices must not matter."""
     with deterministic(3):
-        return nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 1, 1))
+        return Plain()
 
 
 class Loss(nn.Module):

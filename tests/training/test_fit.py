@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.training import _run
-from tubekit.losses import DeepSupervision, DiceCELoss
+from tubekit.losses import CrossEntropyLoss, DeepSupervision, DiceCELoss
 from tubekit.networks import UNet
 from tubekit.training import adamw, fit, load_checkpoint, nnunet_sgd, poly
 from tubekit.types import SegOutput, Spec
@@ -250,3 +250,27 @@ def test_two_processes_equal_one_with_the_double_batch(tmp_path: Path) -> None:
     fit(net, _run.Loss(), joined, steps=4, optimizer=Spec(adamw, lr=0.01))
     for name, value in load_checkpoint(path)["network"].items():
         torch.testing.assert_close(value, net.state_dict()[name], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_channels_last_is_the_same_training_to_rounding(ndim: int) -> None:
+    """Volumes lie the other way in memory, weights and input; images stay as they are."""
+    found, seen = [], []
+
+    class Look(UNet):
+        def forward(self, image: Tensor) -> Tensor | SegOutput:
+            seen.append((image.is_contiguous(), self.encoder[0][0][0].weight.is_contiguous()))
+            return super().forward(image)
+
+    def batches(index: int) -> dict[str, Tensor]:
+        made = torch.Generator().manual_seed(index)
+        image = torch.randn(2, 2, *(8,) * ndim, generator=made)
+        return {"image": image, "target": (image[:, :1] > 0).long()}
+
+    for channels_last in (False, True):
+        torch.manual_seed(0)
+        network = Look(ndim, 2, 2, features=(4, 8))
+        result = fit(network, CrossEntropyLoss(), batches, steps=3, channels_last=channels_last)
+        found.append([row["loss"] for row in result.history])
+    assert seen == [(True, True)] * 3 + [(ndim == 2, ndim == 2)] * 3
+    assert found[0] == (pytest.approx(found[1], rel=1e-4) if ndim == 3 else found[1])

@@ -1,5 +1,6 @@
 """Seeds, schedule, optimisers, precision."""
 
+import logging
 import os
 import random
 from pathlib import Path
@@ -15,6 +16,7 @@ from tubekit.training import (
     nnunet_sgd,
     poly,
     precision,
+    processors,
     resolve_device,
     resolve_precision,
 )
@@ -129,3 +131,43 @@ def test_bf16_leaves_grids_shorter_than_the_kernel_to_float32(size: tuple[int, .
     got, conv.weight.grad = conv.weight.grad, None
     conv(small).square().sum().backward()
     assert torch.equal(got, conv.weight.grad)
+
+
+def test_bfloat16_without_hardware_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    monkeypatch.setattr(precision, "_CPUINFO", cpuinfo)
+    precision._note_slow.cache_clear()
+    cpuinfo.write_text("flags : avx2 avx512_bf16\n")
+    assert resolve_precision("bf16-mixed", "cpu") == resolve_precision("auto", "cpu")
+    assert not caplog.records
+    cpuinfo.write_text("flags : avx2\n")
+    for _ in range(2):
+        assert resolve_precision("bf16-mixed", "cpu") == "bf16-mixed"
+    assert resolve_precision("auto", "cpu") == "32-true"
+    assert [r.getMessage() for r in caplog.records] == [
+        "this cpu emulates bfloat16, which takes up to 16 times as long as float32; precision "
+        "'auto' avoids it"
+    ]
+
+
+def test_threads_keep_to_the_share_and_a_busy_machine_is_said_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = torch.get_num_threads()
+    caplog.set_level(logging.INFO)
+    processors._note_load.cache_clear()
+    monkeypatch.setattr(processors, "threads", lambda: 3)
+    monkeypatch.setattr(processors, "cores", lambda: 4)
+    for load, notes in ((0.5, 0), (7.5, 1), (7.5, 1)):
+        monkeypatch.setattr(os, "getloadavg", lambda load=load: (load, 0.0, 0.0))
+        with processors.share_of_processors("cpu"):
+            assert torch.get_num_threads() == 3
+        assert torch.get_num_threads() == before
+        assert len(caplog.records) == notes
+        if not notes:
+            processors._note_load.cache_clear()
+    assert caplog.records[0].getMessage().startswith("7.5 programs share 4 processors: threads")
+    with processors.share_of_processors("cuda"):
+        assert torch.get_num_threads() == before

@@ -122,9 +122,20 @@ def predict_label(
     device: str | None = None,
     precision: str = "32-true",
 ) -> Integer[np.ndarray, "*s"]:
-    """The most probable class of every voxel; arguments and errors as in ``predict_probs``.
+    """The most probable class of every voxel; errors as in ``predict_probs``.
 
     With one output channel, 1 where the foreground's probability exceeds one half.
+
+    Args:
+        network: as for ``fit``; afterwards its mode and device are as before.
+        image: (c *s), normalised as in training, spatial axes in array order.
+        patch_size: window in voxels, one entry per axis or one for all, multiples of the network's
+            ``divisor``.
+        overlap: share of a window that the next one repeats, in [0, 1).
+        batch_size: windows per forward pass.
+        mirror_axes: spatial axes (0 is the first) to mirror; n axes cost 2**n passes.
+        device: ``"cpu"`` or ``"cuda"``; None uses the device on which the network is.
+        precision: ``"32-true"`` or ``"bf16-mixed"``.
 
     Example:
         >>> import numpy as np

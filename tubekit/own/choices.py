@@ -34,14 +34,14 @@ LOSSES: dict[str, Callable[[], SegmentationLoss]] = {
 }
 """Each is a whole loss: a term for connected tubes comes on top of Dice and cross-entropy."""
 
-_ANY_DIMENSION: dict[str, Callable[..., nn.Module]] = {
+_OF_LEVELS: dict[str, Callable[..., nn.Module]] = {
     "unet": UNet,
     "unetpp": UNetPlusPlus,
     "cs2net": CS2Net,
     "dcunet": DCUNet,
     "dscnet": DSCNet,
 }
-NETWORKS = (*_ANY_DIMENSION, "hrnet")
+NETWORKS = (*_OF_LEVELS, "hrnet")
 
 
 def build_network(
@@ -50,22 +50,17 @@ def build_network(
     """A network of four levels.
 
     Args:
-        name: one of ``NETWORKS``; ``"hrnet"`` is for images in 2-D only.
+        name: one of ``NETWORKS``.
         ndim: number of spatial axes.
         in_channels: of the prepared image.
         out_channels: of the logits; 1 means binary.
         width: channels of the finest level; each coarser one has twice as many.
     Raises:
-        ValueError: an unknown name, or a network that does not fit the number of axes.
+        ValueError: an unknown name.
     """
     _check.option("network", name, NETWORKS)
-    if name in _ANY_DIMENSION:
+    if name in _OF_LEVELS:
         features = tuple(width << level for level in range(4))
-        return _ANY_DIMENSION[name](ndim, in_channels, out_channels, features=features)
-    if ndim != 2:
-        raise ValueError(
-            f"expected images in 2-D for the network hrnet, got {ndim} axes; choose one of "
-            f"{', '.join(_ANY_DIMENSION)}"
-        )
+        return _OF_LEVELS[name](ndim, in_channels, out_channels, features=features)
     # The depth of the published W18-Small-v2.
-    return HRNet(in_channels, out_channels, width=width, modules=(1, 1, 3, 2), blocks=2)
+    return HRNet(in_channels, out_channels, ndim=ndim, width=width, modules=(1, 1, 3, 2), blocks=2)

@@ -21,7 +21,7 @@ def train_command(
         str, typer.Option(help="dice_ce, srl, cldice, topo_cldice, tversky or boundary")
     ] = "dice_ce",
     network: Annotated[
-        str, typer.Option(help="unet, unetpp, cs2net, dcunet, dscnet or, in 2-D, hrnet")
+        str, typer.Option(help="unet, unetpp, cs2net, dcunet, dscnet or hrnet")
     ] = "unet",
     steps: Annotated[
         int | None, typer.Option(help="length of the training [default: 1000]")

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import io
 import json
+import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ import torch
 from jaxtyping import Float32, Num, UInt8
 from torch import nn
 
-from tubekit import _check
+from tubekit import _accept, _check
+from tubekit._accept import Array, PathLike
 from tubekit.data import read_image
 from tubekit.data.storage import write_atomic
 from tubekit.inference import predict_probs
@@ -25,7 +27,7 @@ from tubekit.types import Case, Spacing
 
 FORMAT = 1
 CARD, WEIGHTS, UNFINISHED = "model.json", "weights.pt", "unfinished"
-Image = Num[np.ndarray, "..."] | str | Path
+Image = Num[Array, "..."] | PathLike
 
 
 @dataclasses.dataclass
@@ -40,6 +42,21 @@ class Model:
         device: ``"cpu"`` or ``"cuda"``.
         overlap: share of a window that the next one repeats, in [0, 1).
         facts: what else ``model.json`` says: settings, files, split, scores, versions.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from PIL import Image
+        >>> from tubekit.own import Settings, train
+        >>> line = np.zeros((32, 32), np.uint8)
+        >>> line[8:12] = 200
+        >>> for folder in map(Path, ("images", "labels")):
+        ...     folder.mkdir()
+        ...     Image.fromarray(line).save(folder / "a.png")
+        >>> settings = Settings(steps=1, width=4, validation=0.0, patch=16)
+        >>> model = train("images", "labels", "model", settings, device="cpu")
+        >>> model(line).shape, model.probabilities(line).shape
+        ((32, 32), (2, 32, 32))
     """
 
     network: nn.Module
@@ -77,16 +94,16 @@ class Model:
     def case(self, image: Image, spacing: Spacing | None = None) -> Case:
         """An image of the kind that the network was trained on, or an error."""
         name = "image"
-        if isinstance(image, (str, Path)):
+        if isinstance(image, (str, os.PathLike)):
             if spacing is not None:
                 raise ValueError(
                     f"expected no spacing beside the file {image}, got {spacing}; its header says "
                     "it, or pass an array"
                 )
             name = str(image)
-            array, spacing = read_image(Path(image))
+            array, spacing = read_image(_accept.path(image))
         else:
-            array = self._channels_first(np.asarray(image))
+            array = self._channels_first(_accept.array("image", image))
             if spacing is not None:
                 spacing = _check.millimetres(spacing, self.preparation.dimensions)
             _check.finite("image", array)
@@ -142,7 +159,7 @@ def new_network(network: str, width: int, preparation: Preparation, classes: int
     )
 
 
-def load(folder: str | Path, device: str = "auto") -> Model:
+def load(folder: PathLike, device: str = "auto") -> Model:
     """Read a model that ``tubekit train`` has saved.
 
     Args:
@@ -150,8 +167,23 @@ def load(folder: str | Path, device: str = "auto") -> Model:
         device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
     Raises:
         ValueError: no finished model there, a damaged one, or one of another version.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from PIL import Image
+        >>> from tubekit.own import Settings, load, train
+        >>> line = np.zeros((32, 32), np.uint8)
+        >>> line[8:12] = 200
+        >>> for folder in map(Path, ("images", "labels")):
+        ...     folder.mkdir()
+        ...     Image.fromarray(line).save(folder / "a.png")
+        >>> settings = Settings(steps=1, width=4, validation=0.0, patch=16)
+        >>> model = train("images", "labels", "model", settings, device="cpu")
+        >>> load("model").values
+        (0, 200)
     """
-    folder = Path(folder)
+    folder = _accept.path(folder)
     if (folder / UNFINISHED).is_dir() and not (folder / CARD).is_file():
         raise ValueError(
             f"expected a trained model in {folder}, got a training that was interrupted; call the "

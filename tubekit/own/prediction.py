@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tubekit import _accept
+from tubekit._accept import PathLike
 from tubekit.data import read_image, write_label
 from tubekit.data.folders import IMAGES, named_files, stem
 from tubekit.data.storage import write_atomic
@@ -25,8 +27,8 @@ class Job(NamedTuple):
 
 def predict(
     model: Model,
-    source: str | Path,
-    target: str | Path,
+    source: PathLike,
+    target: PathLike,
     *,
     probabilities: bool = False,
     progress: Callable[[int, int], None] | None = None,
@@ -46,8 +48,23 @@ def predict(
         ValueError: an image that does not fit the model, or a target that does not fit the
             source; nothing is written then.
         OSError: the target cannot be written.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from PIL import Image
+        >>> from tubekit.own import Settings, predict, train
+        >>> line = np.zeros((32, 32), np.uint8)
+        >>> line[8:12] = 200
+        >>> for folder in map(Path, ("images", "labels")):
+        ...     folder.mkdir()
+        ...     Image.fromarray(line).save(folder / "a.png")
+        >>> settings = Settings(steps=1, width=4, validation=0.0, patch=16)
+        >>> model = train("images", "labels", "model", settings, device="cpu")
+        >>> [path.name for path in predict(model, "images", "masks")]
+        ['a.png']
     """
-    jobs = plan(model, Path(source), Path(target))
+    jobs = plan(model, _accept.path(source), _accept.path(target))
     for done, (path, output) in enumerate(jobs, 1):
         image, spacing = read_image(path)
         probs = model.of_case(as_case(path.name, image, spacing))

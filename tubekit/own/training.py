@@ -3,12 +3,13 @@
 import math
 import platform
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
 
 import tubekit
+from tubekit import _accept
+from tubekit._accept import PathLike
 from tubekit.metrics import dice
 from tubekit.own.folder import Entry, find_entries, split_entries
 from tubekit.own.model import Model, load
@@ -24,9 +25,9 @@ PARTS, STEPS_BETWEEN = 10, 100
 
 
 def train(
-    images: str | Path,
-    labels: str | Path,
-    save: str | Path,
+    images: PathLike,
+    labels: PathLike,
+    save: PathLike,
     settings: Settings | None = None,
     *,
     device: str = "auto",
@@ -48,10 +49,25 @@ def train(
     Raises:
         ValueError: an image, label, setting or folder that does not fit; nothing is written then.
         OSError: the folder of the model cannot be written.
+
+    Example:
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from PIL import Image
+        >>> from tubekit.own import Settings, train
+        >>> line = np.zeros((32, 32), np.uint8)
+        >>> line[8:12] = 200
+        >>> for folder in map(Path, ("images", "labels")):
+        ...     folder.mkdir()
+        ...     Image.fromarray(line).save(folder / "a.png")
+        >>> settings = Settings(steps=1, width=4, validation=0.0, patch=16)
+        >>> model = train("images", "labels", "model", settings, device="cpu")
+        >>> model("images/a.png").shape
+        (32, 32)
     """
     settings, device = settings or Settings(), resolve_device(device)
-    entries = find_entries(Path(images), Path(labels), settings.group_pattern)
-    place = Place.of(Path(save), settings, device, entries)
+    entries = find_entries(_accept.path(images), _accept.path(labels), settings.group_pattern)
+    place = Place.of(_accept.path(save), settings, device, entries)
     if place.finished:
         say(f"{save} holds this model already; it is not trained again")
         return load(save, device)
@@ -73,6 +89,7 @@ def train(
         schedule=Spec(poly, power=0.0) if timed else poly,
         max_seconds=None if settings.minutes is None else 60 * settings.minutes,
         device=device,
+        channels_last=True,
         checkpoint=place.checkpoint,
         checkpoint_every=min(every, STEPS_BETWEEN),
         validate=(lambda network: _mean(scores(model, ready.validation))) if held_back else None,

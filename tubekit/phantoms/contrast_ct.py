@@ -23,6 +23,7 @@ class LiverCT(Scanner):
     The ranges follow what is usual in the portal-venous phase; they are not fitted to a data set.
 
     Attributes:
+        psf_mm, slice_share, noise_hu, noise_mm: of the scanner, see ``Scanner``.
         parenchyma_hu: enhanced liver tissue (HU).
         texture_hu: standard deviation of its slow variation (HU).
         texture_mm: length over which it varies.

@@ -201,7 +201,7 @@ class _Grower:
 
     def _branch(self, points: np.ndarray, radius: float, node: int, parent: int) -> Branch:
         generation = 0 if parent < 0 else self.branches[parent].generation + 1
-        return Branch(points, np.full(len(points), radius), (node, -1), parent, generation)
+        return Branch(points, np.full(len(points), float(radius)), (node, -1), parent, generation)
 
     def _add(self, new: list[Branch], pulls: list[np.ndarray], stamps: list[Stamp]) -> None:
         for branch, pull, stamp in zip(new, pulls, stamps, strict=True):

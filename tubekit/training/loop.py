@@ -15,6 +15,11 @@ from tubekit.training.batches import Batch, loss_of, stream
 from tubekit.training.mixing import MIX_MAPS, mix_maps
 from tubekit.training.optimizers import nnunet_sgd
 from tubekit.training.precision import precision_plugin, resolve_device, resolve_precision
+from tubekit.training.processors import (
+    lay_channels_last,
+    share_of_processors,
+    with_channels_last,
+)
 from tubekit.training.schedule import poly
 from tubekit.training.seeding import deterministic
 from tubekit.training.state import FitResult, RunState
@@ -47,6 +52,7 @@ def fit(
     validate_every: int = 250,
     seed: int = 0,
     prefetch: bool = True,
+    channels_last: bool = False,
     progress: bool = False,
 ) -> FitResult:
     """Train ``network`` in place, bounded in steps and in seconds.
@@ -76,6 +82,8 @@ def fit(
         validate_every: steps between two validations; the last step always validates.
         seed: of what is random in here, e.g. dropout; initial weights are the caller's.
         prefetch: make the next batch in a thread while a step runs.
+        channels_last: lay volumes and kernels with their channels last in memory, which takes 0.7
+            to 0.9 of a step; results differ in their last bits. Images in 2-D stay as they are.
         progress: show a bar.
     Raises:
         ValueError: an argument out of range, a checkpoint that is damaged or of another run, or
@@ -113,12 +121,15 @@ def fit(
     fabric = Fabric(accelerator=device, devices=devices, strategy=strategy, plugins=plugin)
     fabric.launch()
 
-    with deterministic(seed):
+    with share_of_processors(device), deterministic(seed):
+        if channels_last:
+            lay_channels_last(network)
         bare = make_optimizer(network.to(fabric.device).parameters())
         loss = loss.to(fabric.device)
         rates = [group["lr"] for group in bare.param_groups]
         plan = {"steps": steps, "seed": seed, "precision": precision, "device": device}
         plan |= {"devices": devices, "optimizer": type(bare).__name__}
+        plan |= {"channels_last": True} if channels_last else {}
         run = RunState(network, loss, bare, plan)
         kept = None if checkpoint is None else path(checkpoint)
         if kept is not None and kept.exists():
@@ -143,6 +154,8 @@ def fit(
             index = run.step * devices + fabric.global_rank
             run.step += 1
             batch = fabric.to_device(batch)
+            if channels_last:
+                batch = batch | {"image": with_channels_last(batch["image"])}
             model.train()
             try:
                 output = model(batch["image"])

@@ -1,5 +1,7 @@
 """Which device and which number format a run uses."""
 
+import functools
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,7 @@ from tubekit import _check
 
 PRECISIONS = ("32-true", "bf16-mixed", "auto")
 DEVICES = ("cpu", "cuda", "auto")
+log = logging.getLogger(__name__)
 _CPUINFO = Path("/proc/cpuinfo")
 _CONVOLUTIONS = (
     *(torch.conv1d, torch.conv2d, torch.conv3d),
@@ -47,7 +50,8 @@ def resolve_precision(precision: str, device: str) -> str:
     than float32. Numbers then depend on the machine, so the default elsewhere is ``"32-true"``.
 
     Args:
-        precision: ``"32-true"``, ``"bf16-mixed"`` or ``"auto"``.
+        precision: ``"32-true"``, ``"bf16-mixed"`` or ``"auto"``. The second is kept as asked for;
+            where the hardware emulates it, a warning says so once.
         device: ``"cpu"`` or ``"cuda"``.
 
     Raises:
@@ -60,14 +64,26 @@ def resolve_precision(precision: str, device: str) -> str:
     """
     _check.option("precision", precision, PRECISIONS)
     _check.option("device", device, DEVICES[:2])
-    if precision != "auto":
+    if precision == "32-true":
         return precision
     if device == "cuda":
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
         text = _CPUINFO.read_text() if _CPUINFO.is_file() else ""
         fast = not {"avx512_bf16", "amx_bf16"}.isdisjoint(text.split())
-    return "bf16-mixed" if fast else "32-true"
+    if precision == "bf16-mixed" and not fast:
+        _note_slow(device)
+    return "bf16-mixed" if fast or precision == "bf16-mixed" else "32-true"
+
+
+@functools.cache
+def _note_slow(device: str) -> None:
+    """Say once per process what an emulated format costs."""
+    log.warning(
+        "this %s emulates bfloat16, which takes up to 16 times as long as float32; precision "
+        "'auto' avoids it",
+        device,
+    )
 
 
 class _SmallGridsInFloat32(TorchFunctionMode):
