@@ -22,6 +22,7 @@ SUBJECTS = (
     "full_metrics",
     "topology",
     "distance_losses",
+    "dice_ce",
     "snake_conv",
     "reconnection",
     "growth_suppression",

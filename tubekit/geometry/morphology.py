@@ -25,6 +25,14 @@ def soft_erode(probs: Float[Tensor, "b c *s"]) -> Float[Tensor, "b c *s"]:
     Raises:
         ValueError: not 2 or 3 spatial axes.
     Reference: Shit et al., clDice, CVPR 2021, section 3.2.
+
+    Example:
+        >>> import torch
+        >>> from tubekit.geometry.morphology import soft_erode
+        >>> bar = torch.zeros(1, 1, 5, 5)
+        >>> bar[..., 1:4, :] = 1
+        >>> soft_erode(bar)[0, 0, :, 2]
+        tensor([0., 0., 1., 0., 0.])
     """
     ndim = _spatial_ndim(probs)
     negated = -probs
@@ -44,6 +52,14 @@ def soft_dilate(probs: Float[Tensor, "b c *s"]) -> Float[Tensor, "b c *s"]:
     Raises:
         ValueError: not 2 or 3 spatial axes.
     Reference: Shit et al., clDice, CVPR 2021, section 3.2.
+
+    Example:
+        >>> import torch
+        >>> from tubekit.geometry.morphology import soft_dilate
+        >>> bar = torch.zeros(1, 1, 5, 5)
+        >>> bar[..., 1:4, :] = 1
+        >>> soft_dilate(bar)[0, 0, :, 2]
+        tensor([1., 1., 1., 1., 1.])
     """
     return _max_pool(probs, (3,) * _spatial_ndim(probs))
 
@@ -61,6 +77,14 @@ def soft_open(probs: Float[Tensor, "b c *s"]) -> Float[Tensor, "b c *s"]:
     Raises:
         ValueError: not 2 or 3 spatial axes.
     Reference: Shit et al., clDice, CVPR 2021, section 3.2.
+
+    Example:
+        >>> import torch
+        >>> from tubekit.geometry.morphology import soft_open
+        >>> bar = torch.zeros(1, 1, 5, 5)
+        >>> bar[..., 1:4, :] = 1
+        >>> soft_open(bar)[0, 0, :, 2]
+        tensor([0., 1., 1., 1., 0.])
     """
     return soft_dilate(soft_erode(probs))
 
