@@ -15,7 +15,7 @@ from tubekit.geometry.kernels.soft_skeleton import skeleton_gradients, skeletons
 from tubekit.geometry.morphology import soft_dilate, soft_erode
 
 
-def soft_skeleton(probs: Shaped[Array, "b c *s"], iterations: Whole) -> Float[Array, "b c *s"]:
+def soft_skeleton(probs: Shaped[Array, "b c *s"], iterations: Whole) -> Any:
     """Collect, layer by layer, what an opening takes away while the object is eroded.
 
     Write E for the erosion, O for the opening, and I_0 = probs, I_{j+1} = E(I_j). The residue

@@ -38,7 +38,7 @@ def topological_skeleton(
     beta: float = 0.0,
     tau: float = 1.0,
     generator: torch.Generator | None = None,
-) -> Float[Array, "b c *s"]:
+) -> Any:
     """Peel simple voxels off the object until a centre line is left.
 
     Each iteration visits the 8 sub-lattices of step 2 in turn and deletes the simple voxels that
@@ -53,7 +53,8 @@ def topological_skeleton(
 
     Args:
         mask_or_probs: 2-D or 3-D, a tensor or an array. Boolean or integer: a mask of 0 and 1.
-            Floating: probabilities in [0, 1], binarised at 0.5 after the noise, with a straight-through gradient.
+            Floating: probabilities in [0, 1], binarised at 0.5 after the noise, with a
+            straight-through gradient.
         iterations: rounds of peeling, at least the largest radius in voxels to reach the centre
             line. Every further one halves the gradient of the voxels on it.
         method: ``"boolean"`` deletes exactly the simple voxels and keeps components, tunnels and
@@ -84,8 +85,9 @@ def topological_skeleton(
     """
     if isinstance(mask_or_probs, np.ndarray):
         plain = torch.from_numpy(array("mask_or_probs", mask_or_probs).copy())
-        noise = {"beta": beta, "tau": tau, "generator": generator}
-        return topological_skeleton(plain, iterations, method, **noise).numpy()
+        return topological_skeleton(
+            plain, iterations, method, beta=beta, tau=tau, generator=generator
+        ).numpy()
     iterations = whole("iterations", iterations, at_least=0)
     _check_arguments(mask_or_probs, method, beta, tau)
     if not mask_or_probs.is_floating_point():
