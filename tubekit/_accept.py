@@ -4,10 +4,13 @@ Counts may be NumPy integers, paths may be strings, arrays may be tensors, memor
 mirrored views or of another byte order, and labels any integer type. What comes out is plain.
 """
 
+import functools
+import inspect
 import operator
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, SupportsIndex
+from typing import Any, SupportsFloat, SupportsIndex, TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +19,9 @@ import torch
 Whole = SupportsIndex
 PathLike = str | os.PathLike[str]
 Array = np.ndarray | torch.Tensor
+SpacingLike = Sequence[SupportsFloat] | Array
+Function = TypeVar("Function", bound=Callable[..., Any])
+Record = TypeVar("Record")
 
 
 def whole(name: str, value: Any, at_least: int = 1) -> int:
@@ -66,3 +72,57 @@ def array(name: str, value: Any) -> np.ndarray:
         )
     plain = np.asarray(value)
     return plain if plain.dtype.isnative else plain.astype(plain.dtype.newbyteorder("="))
+
+
+def numbers(name: str, value: Any) -> Any:
+    """Return Python's numbers for NumPy's and torch's, and tuples for lists and arrays of them.
+
+    What is no number stays as it is, for the function to judge.
+    """
+    if isinstance(value, (np.ndarray, np.generic, torch.Tensor)):
+        value = value.tolist()
+    return tuple(numbers(name, v) for v in value) if isinstance(value, (list, tuple)) else value
+
+
+def taking(
+    default: Callable[[str, Any], Any] | None = None, /, **kinds: Callable[[str, Any], Any]
+) -> Callable[[Function], Function]:
+    """Convert the arguments of a function at its door; None stays None.
+
+    For functions with many such arguments. Their annotations name the plain type.
+
+    Args:
+        default: converts arguments that ``kinds`` does not name; ``None`` leaves them.
+        **kinds: name of an argument to a function of name and value, e.g. ``array``.
+
+    Example:
+        >>> @taking(numbers)
+        ... def area(size: tuple[int, int]) -> int:
+        ...     return size[0] * size[1]
+        >>> area(np.array([2, 3]))
+        6
+    """
+
+    def decorate(function: Function) -> Function:
+        names = list(inspect.signature(function).parameters)
+
+        def plain(name: str, value: Any) -> Any:
+            kind = kinds.get(name, default)
+            return value if kind is None or value is None else kind(name, value)
+
+        @functools.wraps(function)
+        def called(*args: Any, **kwargs: Any) -> Any:
+            known = [plain(name, value) for name, value in zip(names, args, strict=False)]
+            # What is left over is too much, which the function itself says best.
+            more = args[len(known) :]
+            return function(*known, *more, **{k: plain(k, v) for k, v in kwargs.items()})
+
+        return called  # type: ignore[return-value]
+
+    return decorate
+
+
+def taking_numbers(record: type[Record]) -> type[Record]:
+    """Let a dataclass take ``numbers`` for its fields; stands above ``@dataclass``."""
+    record.__init__ = taking(numbers)(record.__init__)  # type: ignore[method-assign]
+    return record

@@ -74,14 +74,14 @@ def binary(name: str, array: np.ndarray) -> np.ndarray:
     return mask
 
 
-def spacing(value: Sequence[float] | None, ndim: int) -> tuple[float, ...]:
+def spacing(value: object, ndim: int) -> tuple[float, ...]:
     """Return one positive float per axis; ``None`` means unit voxels."""
     return (1.0,) * ndim if value is None else millimetres(value, ndim)
 
 
 def millimetres(value: object, ndim: int) -> tuple[float, ...]:
     """Return one positive float per axis; unlike for ``spacing``, ``None`` is an error."""
-    values = np.asarray(value)
+    values = np.asarray(value.detach().cpu() if isinstance(value, torch.Tensor) else value)
     numbers = values.dtype.kind in "iuf" and values.shape == (ndim,)
     if not numbers or not (np.isfinite(values) & (values > 0)).all():
         raise ValueError(

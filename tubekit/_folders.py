@@ -1,8 +1,13 @@
 """Folders: what is read lies beside the package or in it, what is written never does."""
 
+import functools
+import logging
 import os
 import sys
+import tempfile
 from pathlib import Path
+
+log = logging.getLogger("tubekit")
 
 _PACKAGE = Path(__file__).resolve().parent
 _BESIDE = {"data_manifests": "data_manifests", "results": "book/results"}
@@ -30,13 +35,31 @@ def written_results() -> Path:
 
 
 def cache_root() -> Path:
-    """``$TUBEKIT_CACHE``, else the user's cache folder, as each system has it."""
+    """``$TUBEKIT_CACHE``, else the user's cache folder, as each system has it.
+
+    It need not exist, nor be writable: what is kept there can be made anew.
+    """
     chosen = os.environ.get("TUBEKIT_CACHE")
     if chosen:
         return Path(chosen)
     if sys.platform == "win32":
-        local = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+        local = os.environ.get("LOCALAPPDATA") or _home() / "AppData" / "Local"
         return Path(local) / "tubekit" / "tubekit" / "Cache"
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "tubekit"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tubekit"
+        return _home() / "Library" / "Caches" / "tubekit"
+    return Path(os.environ.get("XDG_CACHE_HOME") or _home() / ".cache") / "tubekit"
+
+
+def _home() -> Path:
+    """The user's home; for a user whom the system does not know, a folder for temporary files."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        user = getattr(os, "getuid", lambda: "user")()
+        return Path(tempfile.gettempdir()) / f"tubekit-{user}"
+
+
+@functools.cache
+def note_not_kept(what: str, variable: str = "TUBEKIT_CACHE") -> None:
+    """Say once per process that a cache cannot be written, which costs time and nothing else."""
+    log.warning("%s; set %s to a folder that can be written", what, variable)

@@ -78,8 +78,11 @@ def train(words: Words = None) -> None:
 
 @app.command(context_settings=PASSED_ON, add_help_option=False)
 def predict(words: Words = None) -> None:
-    """Segment your own images with a network that `tubekit train` has saved."""
-    load("tubekit.own.cli", "predict_command")(words or [], prog_name="tubekit predict")
+    """Segment your own images with a network that `tubekit train` has saved, or of a recipe."""
+    # A recipe is known by its chapter; all else is the folder of a model.
+    chapter = any(word.partition("=")[0] == "--chapter" for word in words or [])
+    module = "tubekit.experiments.cli" if chapter else "tubekit.own.cli"
+    load(module, "predict_command")(words or [], prog_name="tubekit predict")
 
 
 @app.command(context_settings=PASSED_ON, add_help_option=False)

@@ -1,18 +1,17 @@
 """The few types that cross file borders: Spacing, Case, SegOutput, Spec."""
 
 import dataclasses
-import hashlib
-import importlib
-import inspect
-import json
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Integer
-from torch import Tensor
+from jaxtyping import Bool, Float32, Float64, Integer, Shaped
 
 from tubekit import _check
+from tubekit._accept import Array, Whole, array, whole
+from tubekit._output import SegOutput
+from tubekit._spec import Spec
+
+__all__ = ["Affine", "Case", "Placed", "SegOutput", "Spacing", "Spec"]
 
 Spacing = tuple[float, ...]
 """Voxel size in millimetres (2-D photographs: 1.0) in ARRAY order, (z, y, x), never (x, y, z)."""
@@ -21,8 +20,7 @@ Affine = Float64[np.ndarray, "rows_and_1 rows_and_1"]
 """Index in ARRAY order (z, y, x, 1) to the place in millimetres (x, y, z, 1), to the right, front
 and top of the patient (RAS+)."""
 
-# A specification read from a file may name only these packages.
-TRUSTED_PACKAGES = ("tubekit", "torch")
+_IGNORED = 255
 
 
 class Placed(tuple[float, ...]):
@@ -44,23 +42,32 @@ class Placed(tuple[float, ...]):
         return made
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, init=False)
 class Case:
     """One patient or image on one grid; readers return it as published.
 
     Attributes:
         id: unique within its data set, e.g. ``"Image_01L"``.
-        image: float32, channels first, intensities as in the file.
-        label: integer classes, 0 = background; ``None`` where no label is published.
+        image: float32, channels first, intensities as in the file; other numbers become float32.
+        label: integer classes, 0 = background; ``None`` where no label is published. 255 where
+            ``valid`` is False is what label tools write for "ignore"; it becomes 0.
         spacing: millimetres per voxel in array order, one per spatial axis.
         valid: True inside the field of view; ``None`` means everywhere.
         derived: how many of the last image channels are computed maps in [0, 1], such as
             vesselness; they are neither normalised nor changed in brightness.
         affine: where the grid lies, as ``Affine`` says; ``None`` where nothing is known, as for
             photographs. A ``Placed`` spacing brings its own.
+    Arrays may be tensors, memory maps and so on, as ``tubekit._accept.array`` takes them.
+
     Raises:
         ValueError: image, label, valid, spacing and affine do not describe one grid, or more
-            derived channels than channels.
+            derived channels than channels; a label of fractions, a ``valid`` that is not binary.
+
+    Example:
+        >>> import numpy as np
+        >>> case = Case("a", np.zeros((1, 4, 6)), np.eye(4, 6, dtype=np.uint8), (0.5, 0.5))
+        >>> case.image.dtype.name, int(case.label.sum())
+        ('float32', 4)
     """
 
     id: str
@@ -71,134 +78,57 @@ class Case:
     derived: int = 0
     affine: Affine | None = None
 
-    def __post_init__(self) -> None:
-        if isinstance(self.spacing, Placed):
-            # From here on the two go separate ways: what moves the grid must say so of both.
-            if self.affine is None:
-                object.__setattr__(self, "affine", self.spacing.affine)
-            object.__setattr__(self, "spacing", tuple(self.spacing))
-        grid = self.image.shape[1:]
-        for name in ("label", "valid"):
-            array = getattr(self, name)
-            if array is not None and array.shape != grid:
+    def __init__(
+        self,
+        id: str,
+        image: Shaped[Array, "c *s"],
+        label: Shaped[Array, "*s"] | None,
+        spacing: Iterable[float],
+        valid: Shaped[Array, "*s"] | None = None,
+        derived: Whole = 0,
+        affine: Affine | None = None,
+    ) -> None:
+        # From here on the two go separate ways: what moves the grid must say so of both.
+        if isinstance(spacing, Placed) and affine is None:
+            affine = spacing.affine
+        with _check.about(f"case {id}"):
+            image = array("image", image).astype(np.float32, copy=False)
+            grid, channels = image.shape[1:], image.shape[0]
+            label = None if label is None else _as_label(array("label", label))
+            valid = None if valid is None else _check.binary("valid", array("valid", valid))
+            count = whole("derived", derived, at_least=0)
+        for name, given in (("label", label), ("valid", valid)):
+            if given is not None and given.shape != grid:
                 raise ValueError(
-                    f"case {self.id}: {name} must lie on the image's grid: expected shape {grid}, "
-                    f"got {array.shape}; check that image and {name} belong together"
+                    f"case {id}: {name} must lie on the image's grid: expected shape {grid}, "
+                    f"got {given.shape}; check that image and {name} belong together"
                 )
-        with _check.about(f"case {self.id}"):
-            _check.millimetres(self.spacing, len(grid))
-            if self.affine is not None:
-                _check.affine(self.affine, len(grid))
-        channels = self.image.shape[0]
-        if not (isinstance(self.derived, int) and 0 <= self.derived <= channels):
+        with _check.about(f"case {id}"):
+            sides = _check.millimetres(spacing, len(grid))
+            if affine is not None:
+                _check.affine(affine, len(grid))
+        if count > channels:
             raise ValueError(
-                f"case {self.id}: derived must lie in 0..{channels} (the number of channels), got "
-                f"{self.derived}; count the computed maps at the end of the image"
+                f"case {id}: derived must lie in 0..{channels} (the number of channels), got "
+                f"{count}; count the computed maps at the end of the image"
             )
+        if label is not None and valid is not None:
+            label = _without_ignored(label, valid)
+        values = (id, image, label, sides, valid, count, affine)
+        for field, value in zip(dataclasses.fields(self), values, strict=True):
+            object.__setattr__(self, field.name, value)
 
 
-class SegOutput(NamedTuple):
-    """What a network returns when it has more to say than its logits.
-
-    The same in training and evaluation. ``deep`` holds the auxiliary logits of deep supervision,
-    fine to coarse, without the full-resolution ``logits`` themselves.
-    """
-
-    logits: Tensor
-    deep: tuple[Tensor, ...] = ()
-    maps: Mapping[str, Tensor] | None = None
+def _as_label(label: np.ndarray) -> np.ndarray:
+    """A mask of True and False is a label of one class; fractions are none."""
+    if label.dtype == bool:
+        return label.view(np.uint8)
+    if label.dtype.kind not in "iu":
+        _check.integer_classes("label", label)
+    return label
 
 
-class Spec:
-    """A class or function and its keyword arguments, checked now and called later.
-
-    ``Spec(Dice, smooth=1)`` fails at once when ``Dice`` has no argument ``smooth``; it hashes,
-    compares and serialises by content, so that it can name a run.
-
-    Args:
-        target: importable class or function; its module must be below ``TRUSTED_PACKAGES``.
-        **kwargs: JSON values, other Specs, or lists of these.
-    Raises:
-        TypeError: an argument the target does not have, or a value that cannot be serialised.
-    """
-
-    def __init__(self, target: Callable[..., Any], /, **kwargs: Any) -> None:
-        self.target = target
-        self.kwargs = kwargs
-        accepted = inspect.signature(target).parameters
-        if not any(p.kind is p.VAR_KEYWORD for p in accepted.values()):
-            unknown = sorted(set(kwargs) - set(accepted))
-            if unknown:
-                raise TypeError(
-                    f"{target.__qualname__} has no argument {', '.join(unknown)}; "
-                    f"it accepts {', '.join(accepted)}"
-                )
-        self._text = json.dumps(self.to_dict(), sort_keys=True)
-
-    def build(self, *args: Any, **more: Any) -> Any:
-        """Call the target; nested Specs are built first. ``more`` adds what only run time knows."""
-        return self.target(*args, **{k: _built(v) for k, v in self.kwargs.items()}, **more)
-
-    def to_dict(self) -> dict[str, Any]:
-        path = f"{self.target.__module__}:{self.target.__qualname__}"
-        return {"target": path, "kwargs": {k: _plain(v) for k, v in self.kwargs.items()}}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "Spec":
-        """Inverse of ``to_dict``. Only names below ``TRUSTED_PACKAGES`` are resolved."""
-        module, _, name = data["target"].partition(":")
-        if module.split(".")[0] not in TRUSTED_PACKAGES or "." in name or not name:
-            raise ValueError(
-                f"a specification may name only {' and '.join(TRUSTED_PACKAGES)}, got "
-                f"{data['target']!r}; import other code in Python and use Spec(...) there"
-            )
-        target = getattr(importlib.import_module(module), name)
-        return cls(target, **{k: _parsed(v) for k, v in data["kwargs"].items()})
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the canonical JSON."""
-        return hashlib.sha256(self._text.encode()).hexdigest()
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Spec) and self._text == other._text
-
-    def __hash__(self) -> int:
-        return hash(self._text)
-
-    def __repr__(self) -> str:
-        arguments = ", ".join(f"{k}={v!r}" for k, v in self.kwargs.items())
-        return f"Spec({', '.join(filter(None, [self.target.__qualname__, arguments]))})"
-
-    def __str__(self) -> str:
-        """The call as one would write it, e.g. ``adamw(lr=0.002)``."""
-        arguments = ", ".join(f"{k}={v}" for k, v in self.kwargs.items())
-        return f"{self.target.__qualname__}({arguments})"
-
-
-def _built(value: Any) -> Any:
-    if isinstance(value, Spec):
-        return value.build()
-    if isinstance(value, (list, tuple)):
-        return type(value)(_built(v) for v in value)
-    return value
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Spec):
-        return value.to_dict()
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    raise TypeError(
-        f"a Spec holds JSON values, Specs and lists of them, got {type(value).__name__} {value!r}"
-    )
-
-
-def _parsed(value: Any) -> Any:
-    if isinstance(value, dict):
-        return Spec.from_dict(value)
-    if isinstance(value, list):
-        return tuple(_parsed(v) for v in value)
-    return value
+def _without_ignored(label: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """No class is 255 where nobody looks."""
+    ignored = (label == _IGNORED) & ~valid
+    return np.where(ignored, label.dtype.type(0), label) if ignored.any() else label

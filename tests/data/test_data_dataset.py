@@ -27,7 +27,7 @@ def test_split_in_order_and_limit(toy, monkeypatch, tmp_path):
         load_cases("toy", "val")
     with pytest.raises(ValueError, match="split must be one of train, val, test, got 'dev'"):
         load_cases("toy", "dev")
-    with pytest.raises(ValueError, match="limit must be at least 1"):
+    with pytest.raises(ValueError, match="limit must be an integer of at least 1"):
         load_cases("toy", "train", limit=0)
 
 

@@ -30,7 +30,7 @@ def case(rng):
 
 @pytest.mark.parametrize("derived", [-1, 4])
 def test_no_more_derived_channels_than_channels(case, derived):
-    with pytest.raises(ValueError, match=rf"case a: derived must lie in 0\.\.3 .*got {derived}; "):
+    with pytest.raises(ValueError, match=rf"case a: derived must .*got {derived}; "):
         dataclasses.replace(case, derived=derived)
 
 

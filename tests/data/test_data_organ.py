@@ -74,7 +74,7 @@ def test_bad_masks():
         close_organ_mask(np.full((3, 3), 2))
     with pytest.raises(ValueError, match="mask must have 2 or 3 axes"):
         close_organ_mask(np.zeros(4, bool))
-    with pytest.raises(ValueError, match="iterations must be at least 0, got -1"):
+    with pytest.raises(ValueError, match="iterations must be an integer of at least 0, got -1"):
         close_organ_mask(np.zeros((3, 3), bool), -1)
 
 

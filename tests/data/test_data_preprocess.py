@@ -1,6 +1,7 @@
 """Windows of intensities and resampling."""
 
 import dataclasses
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tubekit.data import clip_window, resample
+from tubekit.data.preprocess import _line
 from tubekit.geometry import components, skeletonize
 from tubekit.types import Case
 
@@ -185,3 +187,32 @@ def test_no_channels_no_label_and_bad_spacing(rng):
     for wrong in ((1.0,), (1.0, 0.0), (1.0, -2.0), (1.0, 1.0, 1.0)):
         with pytest.raises(ValueError, match="spacing needs one positive value per axis"):
             resample(case, wrong)
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 10, 97])
+@pytest.mark.parametrize("factor", [0.3, 1.0, 1.2, 1.5, 2.0, 3.3, 8.0, 60.0])
+def test_weights_are_those_of_scipys_filter_to_the_last_bit(length, factor):
+    count = max(1, round(length / factor))
+    smoothed = np.eye(length)
+    if factor > 1:
+        smoothed = scipy.ndimage.gaussian_filter1d(
+            smoothed, (factor - 1) / 2, axis=0, mode="nearest"
+        )
+    places = np.clip((np.arange(count) + 0.5) * factor - 0.5, 0, length - 1)
+    low = places.astype(int)
+    high = np.minimum(low + 1, length - 1)
+    share = (places - low)[:, None]
+    expected = ((1 - share) * smoothed[low] + share * smoothed[high]).astype(np.float32)
+    assert np.array_equal(_line(length, count, factor).toarray(), expected)
+
+
+@pytest.mark.parametrize("new", [(1.0, 2.0), (1.0, 0.8), (0.9, 3.0)])
+def test_memory_grows_with_the_image_and_not_with_its_square(new):
+    image = np.zeros((1, 48, 20_000), np.float32)
+    case = Case("strip", image, np.zeros(image.shape[1:], np.uint8), (1.0, 1.0))
+    resample(dataclasses.replace(case, image=image[..., :100], label=None), new)  # compiles
+    tracemalloc.start()
+    resample(case, new)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 6 * image.nbytes

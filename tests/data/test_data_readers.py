@@ -7,6 +7,7 @@ import imageio.v3 as iio
 import nibabel
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from tubekit.data import (
@@ -169,9 +170,9 @@ def test_bit_flip_in_a_png_is_noticed(tmp_path, rng):
 def test_missing_file_and_unknown_format(tmp_path):
     with pytest.raises(ReadError, match=r"gone\.png: expected a readable file, got No such file"):
         read_image(tmp_path / "gone.png")
-    (tmp_path / "a.bmp").write_bytes(b"BM")
-    with pytest.raises(ReadError, match=r"expected \.png, .*got \.bmp"):
-        read_image(tmp_path / "a.bmp")
+    (tmp_path / "a.jp2").write_bytes(b"BM")
+    with pytest.raises(ReadError, match=r"expected \.nii\.gz, .*\.png, .*got \.jp2"):
+        read_image(tmp_path / "a.jp2")
 
 
 def test_wrong_number_of_axes(tmp_path, rng):
@@ -180,7 +181,7 @@ def test_wrong_number_of_axes(tmp_path, rng):
         read_image(tmp_path / "a.png", dimensions=4 - 1)
     four = nibabel.Nifti1Image(np.zeros((2, 2, 2, 3), np.uint8), np.eye(4))
     nibabel.save(four, tmp_path / "v.nii.gz")
-    with pytest.raises(ReadError, match=r"expected a volume of 3 axes, got shape \(2, 2, 2, 3\)"):
+    with pytest.raises(ReadError, match=r"expected one volume .* got shape \(2, 2, 2, 3\)"):
         read_image(tmp_path / "v.nii.gz", dimensions=3)
 
 
@@ -205,9 +206,9 @@ def test_label_with_another_spacing(toy, tmp_path):
     good = nifti(tmp_path / "g.nii.gz", volume)
     assert read_case(manifest, "a", {"image": image, "label": good}).spacing == (2.0, 0.6, 0.5)
     bad = nifti(tmp_path / "l.nii.gz", volume, spacing=(0.5, 0.6, 2.5))
-    with pytest.raises(ReadError, match=r"l\.nii\.gz: expected the image's spacing \(2\.0, 0\.6"):
+    with pytest.raises(ReadError, match=r"l\.nii\.gz: expected the place of the grid it"):
         read_case(manifest, "a", {"image": image, "label": bad})
-    iio.imwrite(tmp_path / "i.tif", volume, plugin="tifffile")
+    tifffile.imwrite(tmp_path / "i.tif", volume, photometric="minisblack")
     with pytest.raises(ReadError, match=r"i\.tif: expected the spacing in the file's header"):
         read_case(manifest, "a", {"image": tmp_path / "i.tif", "label": good})
 
@@ -231,7 +232,7 @@ def test_a_label_of_several_structure_files(toy, tmp_path):
     given = {"image": image, "label/left": left, "label/right": right}
     assert read_case(manifest, "a", given).label[1, 1].tolist() == [1, 1, 2, 2, 2]
     coarse = nifti(tmp_path / "c.nii.gz", mask, spacing=(0.5, 0.6, 2.5))
-    with pytest.raises(ReadError, match=r"c\.nii\.gz: expected the image's spacing"):
+    with pytest.raises(ReadError, match=r"c\.nii\.gz: expected the place of the grid"):
         read_case(manifest, "a", {**given, "label/right": coarse})
     small = nifti(tmp_path / "s.nii.gz", mask[:2])
     with pytest.raises(ReadError, match=r"s\.nii\.gz: expected the grid"):
@@ -261,6 +262,9 @@ def test_pooled_labels_take_half_the_area_as_foreground():
     line = np.zeros((8, 8), np.uint8)
     line[:, 3] = 1
     assert pool_label(line, (2, 2)).tolist() == [[0, 1, 0, 0]] * 4
+    far = np.full((2, 4), 60_000, np.uint16)  # classes are few, whatever their numbers
+    far[:, 1] = 7
+    assert pool_label(far, (2, 2)).tolist() == [[7, 60_000]]
 
 
 def test_octa_labels_are_pooled_to_the_image(mirror, monkeypatch, tmp_path):

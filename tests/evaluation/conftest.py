@@ -14,7 +14,7 @@ def drawn() -> None:
 @pytest.fixture(autouse=True)
 def _quick(request, monkeypatch) -> None:
     if "drawn" not in request.fixturenames:
-        monkeypatch.setattr(folder, "case_picture", lambda pair, options: ("data:,", "a picture"))
+        monkeypatch.setattr(folder, "case_picture", lambda pairs, options: ("data:,", "a picture"))
 
 
 @pytest.fixture

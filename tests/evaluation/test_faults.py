@@ -13,7 +13,8 @@ from tests.evaluation.scenes import SPACING, command, run, table, tube, write_ca
 from tubekit.data.encode import nifti, png, write_label
 from tubekit.data.storage import write_atomic
 from tubekit.evaluation import work
-from tubekit.evaluation.files import Failure, Options, Pair, find_pairs
+from tubekit.evaluation.files import Options
+from tubekit.evaluation.pairs import Failure, Pair, find_pairs
 from tubekit.types import Placed
 
 
@@ -41,7 +42,7 @@ def damage(root: Path) -> dict[str, str]:
         "shape": "expected one shape, got (5, 12, 14) and (6, 12, 14)",
         "missing": "no prediction for",
         "extra": "no label for",
-        "place": "expected one affine",
+        "place": "expected the place of the grid it belongs to, affine",
         "values": "expected whole numbers 0..1, got values 0..7",
         "twice": "several files of one name: twice.nii.gz, twice.nii.gz, twice.png",
         "nan": "expected whole numbers 0..1",
@@ -98,7 +99,7 @@ def test_bad_options(folders: Path):
     assert "positive value per axis" in str(command(folders, "--spacing", "1,0,1").exception)
     assert command(folders, "--classes", "0").exit_code == 2
     assert not (folders / "out").exists()
-    with pytest.raises(ValueError, match="jobs must be at least 1"):
+    with pytest.raises(ValueError, match="jobs must be an integer of at least 1"):
         run(folders, jobs=0)
 
 
@@ -159,5 +160,5 @@ def test_a_file_that_states_no_place_lies_where_the_other_does(tmp_path: Path):
     assert len(run(tmp_path).results) == 2
     write_label(tmp_path / "preds" / "b.nii.gz", tube(0), SPACING)
     (failure,) = run(tmp_path).failures
-    assert "expected one affine, got [0.5 0 0 0; 0 0.5 0 0; 0 0 2 0]" in failure.reason
+    assert "got [0.5 0 0 0; 0 0.5 0 0; 0 0 2 0]; resample it to that grid" in failure.reason
     assert "[-0.5 0 0 9; 0 0.5 0 2; 0 0 2 -7]" in failure.reason

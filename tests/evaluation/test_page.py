@@ -53,7 +53,7 @@ def test_hostile_names_stay_names(tmp_path: Path, drawn):
     outside = {path.name for path in tmp_path.iterdir()}
     assert outside == {"preds", "labels", "out"}
     written = {path.name for path in (tmp_path / "out").iterdir()}
-    assert written == {"cases", "cases.csv", "summary.csv", "report.html"}
+    assert written == {"cases", "cases.csv", "tidy.csv", "summary.csv", "report.html"}
     for file in (tmp_path / "out" / "cases").iterdir():
         assert len(file.stem) == 64
         assert set(file.stem) <= set("0123456789abcdef")

@@ -65,3 +65,10 @@ def known_3d() -> dict[str, KnownSolid]:
         "genus 2": KnownSolid(double_torus(), (1, 2, 0)),
         "cheese": KnownSolid(cheese(4), (1, 0, 4)),
     }
+
+
+def as_image(array: np.ndarray) -> np.ndarray:
+    """A volume of one slice without the axis of the slice; every other array as it is."""
+    while array.ndim > 2 and 1 in array.shape:
+        array = array.squeeze(array.shape.index(1))
+    return array

@@ -130,11 +130,12 @@ def test_the_nearest_line_is_nearest_in_millimetres():
 
 
 def test_of_equally_near_lines_the_widest_counts():
-    places = np.array([[0, 2], [3, 2], [0, 1]])
+    asked = np.zeros((4, 5), bool)
+    asked[[0, 0, 3], [1, 2, 2]] = True
     for voxels, widths in ((([0, 0], [0, 4]), (2.0, 8.0)), (([0, 4], [0, 0]), (8.0, 2.0))):
         sites = Calibres(np.array(voxels), np.array(widths))
         for step in (0.3, 1.0, 7.0):
-            assert calibre._nearest(places, sites, (step, step)).tolist() == [8, 8, 2]
+            assert calibre.nearest_width(asked, sites, (step, step)).tolist() == [2, 8, 8]
 
 
 def test_bumps_are_no_vessels():
@@ -169,7 +170,8 @@ def test_objects_without_a_branch():
 def test_beyond_the_image_lies_background():
     full = np.ones((6, 40), bool)
     assert set(metrics.diameter_map(full).ravel()) == {6}
-    assert set(metrics.diameter_map(full[None]).ravel()) == {2}
+    assert set(metrics.diameter_map(full[None]).ravel()) == {6}  # one slice is an image
+    assert set(metrics.diameter_map(np.repeat(full[None], 2, 0)).ravel()) == {2}
 
 
 def test_no_bound_is_dice():

@@ -6,23 +6,24 @@ import numpy as np
 from scipy import ndimage
 
 from tests.planting import Planted
+from tubekit.geometry import skeletonize
 from tubekit.metrics import calibre as file
 
 from . import test_calibre as calibre
 
-sites, scores, radii = file._nearest, file.calibre_scores, file._radii
+sites, scores, radii = file.nearest_width, file.calibre_scores, file._radii
 planted = Planted("tubekit.metrics")
 
 
-@planted("calibre", "_nearest", calibre.test_the_nearest_line_is_nearest_in_millimetres)
-def nearest_in_voxels(places, found, spacing):
-    return sites(places, found, (1.0,) * len(spacing))
+@planted("calibre", "nearest_width", calibre.test_the_nearest_line_is_nearest_in_millimetres)
+def nearest_in_voxels(mask, found, spacing):
+    return sites(mask, found, (1.0,) * len(spacing))
 
 
-@planted("calibre", "_nearest", calibre.test_of_equally_near_lines_the_widest_counts)
-def narrowest_of_equally_near(places, found, spacing):
+@planted("calibre", "nearest_width", calibre.test_of_equally_near_lines_the_widest_counts)
+def narrowest_of_equally_near(mask, found, spacing):
     flipped = found._replace(diameter_mm=-found.diameter_mm)
-    return -sites(places, flipped, spacing)
+    return -sites(mask, flipped, spacing)
 
 
 @planted("calibre", "_radii", calibre.test_widths_of_bars)
@@ -67,19 +68,19 @@ def objects_not_told_apart(skeleton):
     return skeleton.astype(np.int32), 1
 
 
-@planted("calibre", "calibre_scores", calibre.test_dice_by_hand)
+@planted("calibre_dice", "calibre_scores", calibre.test_dice_by_hand)
 def classes_of_the_prediction(pred, target, skeleton, spacing, bounds):
-    return scores(target, pred, file.skeletonize(pred), spacing, bounds)
+    return scores(target, pred, skeletonize(pred), spacing, bounds)
 
 
-@planted("calibre", "calibre_scores", calibre.test_dice_by_hand)
+@planted("calibre_dice", "calibre_scores", calibre.test_dice_by_hand)
 def inventions_forgiven(pred, target, skeleton, spacing, bounds):
     return scores(pred & target, target, skeleton, spacing, bounds)
 
 
-@planted("calibre", "calibre_scores", calibre.test_a_class_begins_at_its_bound)
+@planted("calibre_dice", "calibre_scores", calibre.test_a_class_begins_at_its_bound)
 def bounds_belong_to_the_class_below(pred, target, skeleton, spacing, bounds):
-    return scores(pred, target, skeleton, spacing, [b + 1e-9 for b in bounds])
+    return scores(pred, target, skeleton, spacing, [1.001 * b for b in bounds])
 
 
 @planted.each()

@@ -6,6 +6,7 @@ import pytest
 from tubekit import metrics
 
 TWO = {"dice": metrics.dice, "recall": metrics.recall}
+THREE = TWO | {"betti_error_0": metrics.betti_error_0}  # 0 where both masks are empty
 
 
 def labels() -> tuple[np.ndarray, np.ndarray]:
@@ -26,11 +27,11 @@ def test_binary_cases_use_plain_names():
 
 
 def test_classes_mean_and_union():
-    result = metrics.evaluate_case(*labels(), metrics=TWO, classes=4)
+    result = metrics.evaluate_case(*labels(), metrics=THREE, classes=4)
     expected = {
         "dice/1": 2 * 4 / (8 + 8),
         "dice/2": 0,
-        "dice/3": 1,  # both empty
+        "dice/3": np.nan,  # both empty
         "dice/4": 0,
         # Class 3 is nowhere and does not count; the invented class 4 does.
         "dice/mean": (0.5 + 0 + 0) / 3,
@@ -41,6 +42,12 @@ def test_classes_mean_and_union():
         "recall/4": np.nan,
         "recall/mean": 0.25,
         "recall/union": 8 / 12,
+        "betti_error_0/1": 1,
+        "betti_error_0/2": 1,
+        "betti_error_0/3": 0,
+        "betti_error_0/4": 1,
+        "betti_error_0/mean": 1,
+        "betti_error_0/union": 1,
     }
     assert list(result) == list(expected)
     assert result == pytest.approx(expected, nan_ok=True)
@@ -50,7 +57,7 @@ def test_nothing_anywhere_has_no_mean():
     empty = np.zeros((4, 4), int)
     result = metrics.evaluate_case(empty, empty, metrics=TWO, classes=2)
     assert np.isnan(result["dice/mean"])
-    assert result["dice/union"] == 1
+    assert np.isnan(result["dice/union"])
 
 
 def test_errors():

@@ -198,7 +198,7 @@ def test_range_symmetry_and_order(pair: tuple[np.ndarray, np.ndarray]):
     for name in ("hd95", "hd95_pooled", "assd"):
         if not math.isnan(value[name]):
             assert 0 <= value[name] <= value["hausdorff"] * (1 + 1e-6)
-    assert value["dice"] == pytest.approx(2 * value["iou"] / (1 + value["iou"]))
+    assert value["dice"] == pytest.approx(2 * value["iou"] / (1 + value["iou"]), nan_ok=True)
 
 
 EMPTY = {  # prediction empty, target empty, both empty
@@ -209,21 +209,21 @@ EMPTY = {  # prediction empty, target empty, both empty
     "betti_error_0": (1, 1, 0),
     "betti_error_1": (0, 0, 0),
     "betti_error_2": (0, 0, 0),
-    "centerline_f1": (0, 0, 1),
-    "cldice": (0, 0, 1),
-    "dice": (0, 0, 1),
+    "centerline_f1": (0, 0, np.nan),
+    "cldice": (0, 0, np.nan),
+    "dice": (0, 0, np.nan),
     "dice_small": (0, np.nan, np.nan),  # the target is small
     "dice_medium": (np.nan, np.nan, np.nan),
     "dice_large": (np.nan, np.nan, np.nan),
     "false_positive_rate": (0, 2 / 60, 0),
-    "hallucination_rate": (0, 1, 0),
+    "hallucination_rate": (0, 1, np.nan),
     "hausdorff": (np.nan, np.nan, np.nan),
     "hd95": (np.nan, np.nan, np.nan),
     "hd95_pooled": (np.nan, np.nan, np.nan),
     "hd95_area": (np.nan, np.nan, np.nan),
-    "iou": (0, 0, 1),
-    "nsd": (0, 0, 1),
-    "nsd_area": (0, 0, 1),
+    "iou": (0, 0, np.nan),
+    "nsd": (0, 0, np.nan),
+    "nsd_area": (0, 0, np.nan),
     "precision": (0, 0, np.nan),
     "recall": (0, np.nan, np.nan),
     "topology_precision": (0, 0, np.nan),

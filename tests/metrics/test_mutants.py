@@ -190,12 +190,12 @@ def sign_reversed(pred, target, **more):
 
 @planted("cases", "_present", cases.test_classes_mean_and_union)
 def absent_classes_counted(pred, target, classes):
-    return list(range(1, classes + 1))
+    return list(classes)
 
 
 @planted("cases", "_present", cases.test_classes_mean_and_union)
 def invented_classes_forgiven(pred, target, classes):
-    return [k for k in range(1, classes + 1) if np.any(target == k)]
+    return [k for k in classes if np.any(target == k)]
 
 
 @planted.each()

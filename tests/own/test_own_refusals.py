@@ -95,7 +95,7 @@ REFUSED = [
     (label_of_another_size, {}, r"a_2\.png: expected the image's grid \(32, 44\), got \(30, 40\)"),
     (one_class, {}, "expected a background and at least one class in the labels, got the value 0"),
     (smoothed, {}, "expected at most 64 different label values, got 256"),
-    (colourful_label, {}, r"a_1\.png: expected one class index per pixel, got a colour picture"),
+    (colourful_label, {}, r"a_1\.png: expected one class index per voxel, got a colour picture"),
     (
         one_in_colour,
         {},
@@ -171,7 +171,9 @@ def test_a_label_elsewhere_is_refused(tmp_path):
     moved = AFFINE.copy()
     moved[0, 3] += 3
     nibabel.save(nibabel.Nifti1Image(array, moved), path)
-    with pytest.raises(ValueError, match=r"b_1\.nii\.gz: expected the label where its image lies"):
+    with pytest.raises(
+        ValueError, match=r"b_1\.nii\.gz: expected the place of the grid it belongs to"
+    ):
         train(root / "images", root / "labels", root / "m", quick())
 
 

@@ -21,6 +21,7 @@ SUBJECTS = (
     "vesselness",
     "full_metrics",
     "topology",
+    "skeleton_graph",
     "distance_losses",
     "dice_ce",
     "snake_conv",

@@ -15,6 +15,7 @@ TITLES = {
     "vesselness": "Vesselness",
     "full_metrics": "All metrics of a case",
     "topology": "Betti numbers",
+    "skeleton_graph": "Graph of a skeleton",
     "distance_losses": "Boundary and Hausdorff losses",
     "snake_conv": "Dynamic snake convolution",
     "reconnection": "Joining the pieces of a skeleton",

@@ -8,12 +8,15 @@ import tempfile
 import zipfile
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from tubekit._accept import PathLike
+from tubekit._accept import path as as_path
+
 
 class ArchiveError(ValueError):
     """An archive that is damaged or would write outside its destination."""
 
 
-def extract(archive: Path, destination: Path) -> Path:
+def extract(archive: PathLike, destination: PathLike) -> Path:
     """Unpack a .zip or .tar(.gz, .bz2, .xz) into a new or empty folder.
 
     Args:
@@ -25,7 +28,16 @@ def extract(archive: Path, destination: Path) -> Path:
         ArchiveError: no archive, damaged, or a member that is absolute, climbs out with ``../``,
             links outside, or is a device.
         FileExistsError: the destination holds something.
+
+    Example:
+        >>> import pathlib, tempfile, zipfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with zipfile.ZipFile(f"{folder}/a.zip", "w") as file:
+        ...         file.writestr("a.txt", "text")
+        ...     (extract(f"{folder}/a.zip", f"{folder}/out") / "a.txt").read_text()
+        'text'
     """
+    archive, destination = as_path(archive), as_path(destination)
     if destination.is_dir() and any(destination.iterdir()):
         raise FileExistsError(
             f"{destination}: expected a new or empty folder, got one with files; choose another"

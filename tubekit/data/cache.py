@@ -6,6 +6,7 @@ import importlib
 import inspect
 import io
 import logging
+import os
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from typing import TypeVar
 import numpy as np
 
 import tubekit.geometry
+from tubekit._folders import note_not_kept
 from tubekit.data.storage import write_atomic
 
 log = logging.getLogger("tubekit.data")
@@ -39,7 +41,7 @@ def cached_array(path: Path, shape: tuple[int, ...], compute: Callable[[], Array
         if found.shape == shape:
             return found
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        if path.exists():
+        if os.path.exists(path):  # Path.exists raises where a folder may not be read
             log.warning("%s: damaged cache entry is computed anew (%s)", path, error)
     made = compute()
     buffer = io.BytesIO()
@@ -47,7 +49,8 @@ def cached_array(path: Path, shape: tuple[int, ...], compute: Callable[[], Array
     try:
         write_atomic(path, buffer.getvalue())
     except OSError as error:
-        log.warning("a computed map is not cached: %s", error)
+        log.debug("%s", error)
+        note_not_kept("computed maps are not kept, so every start makes them anew")
     return made
 
 

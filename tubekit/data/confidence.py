@@ -6,10 +6,11 @@ import numpy as np
 from jaxtyping import Float32, Integer
 
 from tubekit import _check
+from tubekit._accept import Array, array
 from tubekit.geometry.kernels.boxes import foreground_box
 
 
-def relaxation_beta(label: Integer[np.ndarray, "*s"]) -> float:
+def relaxation_beta(label: Integer[Array, "*s"]) -> float:
     """Confidence in the background near annotated vessels; the rarer the vessels the lower.
 
     One over the natural logarithm of background voxels per foreground voxel. The paper's formula
@@ -27,12 +28,18 @@ def relaxation_beta(label: Integer[np.ndarray, "*s"]) -> float:
     Equation: :eq:`eq-relaxation-beta`
 
     Reference: Huang et al., HarmonySeg, ICCV 2025, equation 4.
+
+    Example:
+        >>> import numpy as np
+        >>> round(relaxation_beta(np.eye(10, dtype=int)), 3)
+        0.455
     """
+    label = array("label", label)
     foreground = int(np.count_nonzero(_with_foreground(label)))
     return 1 / math.log(max((label.size - foreground) / foreground, math.e))
 
 
-def confidence_map(label: Integer[np.ndarray, "*s"]) -> Float32[np.ndarray, "*s"]:
+def confidence_map(label: Integer[Array, "*s"]) -> Float32[np.ndarray, "*s"]:
     """Weight of each voxel's prediction: beta where a vessel may lack its label, elsewhere 1.
 
     The region in doubt is the background inside the bounding box of all annotated vessels. Made
@@ -48,7 +55,13 @@ def confidence_map(label: Integer[np.ndarray, "*s"]) -> Float32[np.ndarray, "*s"
     Equation: :eq:`eq-relaxed-prediction`
 
     Reference: Huang et al., HarmonySeg, ICCV 2025, equation 4.
+
+    Example:
+        >>> import numpy as np
+        >>> confidence_map(np.eye(3, dtype=int))[0].round(2).tolist()
+        [1.0, 1.0, 1.0]
     """
+    label = array("label", label)
     foreground = _with_foreground(label)
     region = foreground_box(foreground, 0) or ()
     confidence = np.ones(label.shape, np.float32)

@@ -3,11 +3,13 @@
 import dataclasses
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from tubekit._accept import Whole, per_axis, whole
+from tubekit._machine import side_by_side
 from tubekit.data.fetch import DataUnavailable, resolve
 from tubekit.data.manifest import Manifest, load_manifest
 from tubekit.data.places import open_manifest
@@ -27,7 +29,7 @@ def load_cases(
     name: str,
     split: str,
     *,
-    limit: int | None = None,
+    limit: Whole | None = None,
     offline: bool = False,
     scale: int | float | tuple[int | float, ...] = 1,
     window: bool = False,
@@ -47,15 +49,20 @@ def load_cases(
         DataUnavailable: no case of the split can be found.
         ValueError: unknown data set or split, bad scale, damaged file, patient in two splits, or
             a data set without a window.
+
+    Example:
+        >>> load_cases("chase_db1", "all")
+        Traceback (most recent call last):
+            ...
+        ValueError: split must be one of train, val, test, got 'all'; choose one
     """
     if split not in SPLITS:
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}; choose one")
-    if limit is not None and limit < 1:
-        raise ValueError(f"limit must be at least 1, got {limit}; pass None for all cases")
+    limit = None if limit is None else whole("limit", limit)
     manifest = open_manifest(name)
     check_patient_wise(manifest)
     files = _found(manifest, split, limit, offline)
-    cases = [read_case(manifest, case_id, of_case) for case_id, of_case in files.items()]
+    cases = side_by_side(lambda one: read_case(manifest, *one), files.items())
     if window:
         cases = [clip_window(case, *_window(manifest)) for case in cases]
     factors = _factors(scale, manifest.dimensions)
@@ -89,7 +96,7 @@ def _found(
     return dict(list(files.items())[:limit])
 
 
-def downscale(case: Case, factors: tuple[int, ...]) -> Case:
+def downscale(case: Case, factors: Whole | Sequence[Whole]) -> Case:
     """Reduce a case by whole factors per axis; a size that is not divisible is padded at its end.
 
     The image is the mean over each block. Label and field of view follow the majority: foreground
@@ -98,8 +105,16 @@ def downscale(case: Case, factors: tuple[int, ...]) -> Case:
 
     Args:
         case: any dimensions.
-        factors: one whole number per axis; 1 keeps the axis.
+        factors: one whole number, or one per axis; 1 keeps the axis.
+
+    Example:
+        >>> import numpy as np
+        >>> from tubekit.types import Case
+        >>> case = Case("a", np.arange(64.0).reshape(1, 8, 8), np.eye(8, dtype=int), (1.0, 1.0))
+        >>> downscale(case, 2).image.shape
+        (1, 4, 4)
     """
+    factors = per_axis("factors", factors, case.image.ndim - 1)
     if all(f == 1 for f in factors):
         return case
     pad = [(0, -n % f) for n, f in zip(case.image.shape[1:], factors, strict=True)]
@@ -131,6 +146,17 @@ def describe(name: str, *, offline: bool = False) -> dict[str, str | int | float
 
     Foreground (per cent) and components (8- or 26-connected, of the union of classes) are means
     over the cases. Without files only what the manifest says is filled; numbers are NaN.
+
+    Args:
+        name: of the data set.
+        offline: never use the network.
+    Returns:
+        Fact to value, e.g. ``"cases"``, ``"licence"``, ``"foreground_percent"``.
+
+    Example:
+        >>> facts = describe("chase_db1", offline=True)  # doctest: +SKIP
+        >>> facts["cases"], facts["shape"]  # doctest: +SKIP
+        (28, '960x999')
     """
     manifest = load_manifest(name)
     row: dict[str, str | int | float] = {

@@ -2,14 +2,18 @@
 
 import gzip
 import io
-from pathlib import Path
+from collections.abc import Iterable
 
 import nibabel
 import numpy as np
-from jaxtyping import Float64, Integer, Shaped, UInt8
+from jaxtyping import Integer, Shaped, UInt8
 from PIL import Image
 
 from tubekit import _check
+from tubekit._accept import Array, PathLike
+from tubekit._accept import array as as_array
+from tubekit._accept import path as as_path
+from tubekit.data.placing import same_place
 from tubekit.data.storage import write_atomic
 from tubekit.types import Affine, Placed, Spacing
 
@@ -57,11 +61,6 @@ def placed_nifti(
     return pack_nifti(image, "mm")
 
 
-def same_place(first: Float64[np.ndarray, "4 4"], second: Float64[np.ndarray, "4 4"]) -> bool:
-    """Two affines agree to a thousandth of a voxel side; headers store float32."""
-    return np.allclose(first, second, rtol=1e-4, atol=1e-3 * np.abs(second[:3, :3]).max())
-
-
 def pack_nifti(image: nibabel.Nifti1Image, unit: str) -> bytes:
     """Bytes of a .nii.gz file; equal images give equal bytes."""
     image.header.set_xyzt_units(unit)
@@ -73,9 +72,9 @@ def pack_nifti(image: nibabel.Nifti1Image, unit: str) -> bytes:
 
 
 def write_label(
-    path: Path,
-    label: Integer[np.ndarray, "*s"],
-    spacing: Spacing | None,
+    path: PathLike,
+    label: Integer[Array, "*s"],
+    spacing: Iterable[float] | None,
     affine: Affine | None = None,
 ) -> None:
     """Write class indices as 8-bit values: a 2-D map as .png, a volume as .nii.gz.
@@ -90,7 +89,17 @@ def write_label(
     Raises:
         ValueError: a class outside 0..255, an impossible affine, or a format that does not fit the
             number of axes.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from tubekit.data import read_image
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_label(f"{folder}/a.png", np.eye(2, dtype=int), None)
+        ...     read_image(f"{folder}/a.png")[0].tolist()
+        [[[1.0, 0.0], [0.0, 1.0]]]
     """
+    path, label = as_path(path), as_array("label", label)
     _check.integer_classes("label", label, 256)
     formats = {2: ".png", 3: ".nii.gz"}
     wanted = formats.get(label.ndim)
@@ -100,7 +109,7 @@ def write_label(
             f"{label.ndim} axes; rename the output"
         )
     array = label.astype(np.uint8)
-    sides = _check.spacing(spacing, label.ndim)
+    sides = _check.spacing(None if spacing is None else tuple(spacing), label.ndim)
     if affine is not None:
         _check.affine(affine, label.ndim)
         spacing = Placed.of(sides, affine)

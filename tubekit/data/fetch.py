@@ -73,6 +73,9 @@ def resolve(
         ValueError: unknown data set or case.
         DataUnavailable: an asked case, or every case, cannot be found.
         IntegrityError: a file that was found is not the one that the manifest describes.
+
+    Example:
+        >>> resolve("chase_db1", ["Image_01L"])  # doctest: +SKIP
     """
     manifest = open_manifest(name)
     wanted = [c.id for c in manifest.cases] if case_ids is None else list(case_ids)
@@ -132,6 +135,9 @@ def verify(name: str) -> Iterator[tuple[File, str]]:
 
     Yields:
         The file and ``"ok"``, ``"missing"``, ``"no hash listed"`` or the error's message.
+
+    Example:
+        >>> verify("chase_db1")  # doctest: +SKIP
     """
     manifest = open_manifest(name)
     for file in _all_files(manifest):

@@ -4,12 +4,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Shaped
 
-from tubekit.data.decode import ReadError, Stored, read_stored
+from tubekit._accept import PathLike
+from tubekit.data.decode import FORMATS, ReadError, Stored, read_stored
 
-LABELS = (".nii.gz", ".nii", ".png", ".tif", ".tiff")
-IMAGES = (*LABELS, ".jpg", ".jpeg")
+IMAGES = tuple(FORMATS)
+LABELS = tuple(s for s in IMAGES if s not in (".jpg", ".jpeg", ".webp", ".gif"))
+"""Formats that keep every value as it is."""
+_WHOLE = 1e-3
+"""So near a whole number is what a header's slope or a resampler makes of one."""
 
 
 class Pair(NamedTuple):
@@ -47,28 +50,33 @@ def by_name(first: dict[str, list[Path]], second: dict[str, list[Path]]) -> list
     return [Pair(n, first.get(n, []), second.get(n, [])) for n in sorted({*first, *second})]
 
 
-def read_map(path: Path) -> Stored:
+def read_map(path: PathLike) -> Stored:
     """A label map as it is stored: one value per voxel, 2-D or 3-D.
+
+    Indices of a palette are the values; grey values stored as colours are one value again, and so
+    are numbers within 0.001 of whole ones, where all are.
 
     Raises:
         ReadError: a damaged file, a colour picture, or another number of axes.
     """
     stored = read_stored(path)
     array = stored.array
-    if stored.spacing is None and array.ndim == 3 and array.shape[-1] <= 4:
-        array = _grey(path, array)
-    if array.ndim not in (2, 3):
-        raise ReadError(f"{path}: expected 2 or 3 axes, got shape {array.shape}; split the file")
+    if stored.channels:
+        if (array != array[..., :1]).any():
+            raise ReadError(
+                f"{path}: expected one class index per voxel, got a colour picture of "
+                f"{array.shape[-1]} channels; store values 0, 1, 2, ..., slices on an axis Z"
+            )
+        array = array[..., 0]
     if array.dtype == bool:
         array = array.astype(np.uint8)
-    return Stored(array, stored.spacing)
+    return Stored(_without_noise(array), stored.spacing)
 
 
-def _grey(path: Path, array: Shaped[np.ndarray, "y x c"]) -> Shaped[np.ndarray, "y x"]:
-    colours = array[..., : array.shape[-1] - (array.shape[-1] in (2, 4))]  # less opacity
-    if (colours != colours[..., :1]).any():
-        raise ReadError(
-            f"{path}: expected one class index per pixel, got a colour picture; store grey "
-            "values 0, 1, 2, ..."
-        )
-    return colours[..., 0]
+def _without_noise(array: np.ndarray) -> np.ndarray:
+    if array.dtype.kind != "f":
+        return array
+    if not np.isfinite(array).all():
+        return array
+    rounded = np.rint(array)
+    return rounded if (np.abs(array - rounded) <= _WHOLE).all() else array

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from tubekit._accept import PathLike
+from tubekit._accept import path as as_path
 from tubekit._folders import shipped
 from tubekit.data.manifest_fields import ManifestFields
 from tubekit.data.origin import OTHERS, File, FileFacts, Source, UpstreamFile
@@ -118,15 +120,26 @@ def manifest_folder() -> Path:
 
 
 def known_names() -> list[str]:
-    """Names of all data sets, sorted."""
+    """Names of all data sets, sorted.
+
+    Example:
+        >>> "chase_db1" in known_names()
+        True
+    """
     return sorted(path.stem for path in manifest_folder().glob("*.toml"))
 
 
 def load_manifest(name: str) -> Manifest:
     """Read and check the manifest of one data set.
 
+    Args:
+        name: one of ``known_names()``.
     Raises:
         ValueError: no data set has this name, or the file is not a valid manifest.
+
+    Example:
+        >>> load_manifest("chase_db1").dimensions
+        2
     """
     if name not in known_names():
         raise ValueError(
@@ -136,12 +149,19 @@ def load_manifest(name: str) -> Manifest:
     return read_manifest(manifest_folder() / f"{name}.toml")
 
 
-def read_manifest(path: Path) -> Manifest:
+def read_manifest(path: PathLike) -> Manifest:
     """Read one manifest file.
 
+    Args:
+        path: the TOML file, named like the data set.
     Raises:
         ValueError: not TOML, or not a manifest; the message names file, place and remedy.
+
+    Example:
+        >>> read_manifest(manifest_folder() / "chase_db1.toml").name
+        'chase_db1'
     """
+    path = as_path(path)
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:

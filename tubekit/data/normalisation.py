@@ -19,6 +19,13 @@ def normalise(case: Case) -> Float32[np.ndarray, "c *s"]:
         Image of the same shape, in standard deviations (derived channels: as they are).
     Raises:
         ValueError: an intensity is NaN or infinite.
+
+    Example:
+        >>> import numpy as np
+        >>> from tubekit.types import Case
+        >>> case = Case("a", np.arange(64.0).reshape(1, 8, 8), np.eye(8, dtype=int), (1.0, 1.0))
+        >>> float(normalise(case).std().round(3))
+        1.0
     """
     _check.finite(f"image of case {case.id}", case.image)
     inside = np.ones(case.image.shape[1:], bool) if case.valid is None else case.valid
@@ -32,5 +39,7 @@ def normalise(case: Case) -> Float32[np.ndarray, "c *s"]:
         spread = values.std()
         # Round-off leaves a spread of about 1e-16 times the mean on a constant channel.
         if spread > 1e-9 * max(1.0, abs(values.mean())):
-            out[inside] = (values - values.mean()) / spread
+            values -= values.mean()
+            values /= spread
+            out[inside] = values
     return image

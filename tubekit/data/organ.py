@@ -2,18 +2,20 @@
 
 import dataclasses
 import math
+from typing import SupportsFloat
 
 import numpy as np
 import scipy.ndimage
 from jaxtyping import Bool, Shaped
 
+from tubekit._accept import Array, Whole, array, whole
 from tubekit.data.placing import moved
 from tubekit.geometry._input import binary_image
 from tubekit.geometry.kernels.boxes import foreground_box
 from tubekit.types import Case
 
 
-def close_organ_mask(mask: Shaped[np.ndarray, "*s"], iterations: int = 8) -> Bool[np.ndarray, "*s"]:
+def close_organ_mask(mask: Shaped[Array, "*s"], iterations: Whole = 8) -> Bool[np.ndarray, "*s"]:
     """Fill the holes of an organ mask slice by slice, then close its notches.
 
     Masks of the liver are often drawn without the large vessels, which leaves holes and notches
@@ -28,10 +30,15 @@ def close_organ_mask(mask: Shaped[np.ndarray, "*s"], iterations: int = 8) -> Boo
         The closed mask, which contains the given one.
     Raises:
         ValueError: a mask that is not binary or not 2-D or 3-D, or ``iterations`` below 0.
+
+    Example:
+        >>> import numpy as np
+        >>> organ = np.ones((9, 9), bool)
+        >>> organ[4, 4] = False
+        >>> bool(close_organ_mask(organ).all())
+        True
     """
-    mask = binary_image(mask)
-    if iterations < 0:
-        raise ValueError(f"iterations must be at least 0, got {iterations}; 8 closes a liver mask")
+    mask, iterations = binary_image(array("mask", mask)), whole("iterations", iterations, 0)
     box = foreground_box(mask, 0)
     if box is None:
         return np.zeros_like(mask)
@@ -49,7 +56,7 @@ def close_organ_mask(mask: Shaped[np.ndarray, "*s"], iterations: int = 8) -> Boo
     return closed
 
 
-def inside_closed_organ(case: Case, iterations: int = 8) -> Case:
+def inside_closed_organ(case: Case, iterations: Whole = 8) -> Case:
     """Replace ``valid`` by the closed organ mask, and clear the label outside it.
 
     Published vessel masks go on beyond the organ (trunks, veins of other organs), where nobody
@@ -62,6 +69,15 @@ def inside_closed_organ(case: Case, iterations: int = 8) -> Case:
         The case on the same grid; the image is unchanged.
     Raises:
         ValueError: as ``close_organ_mask``.
+
+    Example:
+        >>> import numpy as np
+        >>> from tubekit.types import Case
+        >>> case = Case("a", np.arange(64.0).reshape(1, 8, 8), np.eye(8, dtype=int), (1.0, 1.0))
+        >>> import dataclasses
+        >>> half = dataclasses.replace(case, valid=np.arange(64).reshape(8, 8) < 32)
+        >>> int(inside_closed_organ(half).label.sum())
+        4
     """
     if case.valid is None:
         return case
@@ -72,7 +88,7 @@ def inside_closed_organ(case: Case, iterations: int = 8) -> Case:
     return dataclasses.replace(case, valid=organ, label=label)
 
 
-def crop_to_valid(case: Case, margin_mm: float = 0.0) -> Case:
+def crop_to_valid(case: Case, margin_mm: SupportsFloat = 0.0) -> Case:
     """Cut image, label and ``valid`` to the box around ``valid``.
 
     Args:
@@ -82,7 +98,17 @@ def crop_to_valid(case: Case, margin_mm: float = 0.0) -> Case:
         A case on the smaller grid, with arrays of its own.
     Raises:
         ValueError: ``valid`` is empty, or a negative margin.
+
+    Example:
+        >>> import numpy as np
+        >>> from tubekit.types import Case
+        >>> case = Case("a", np.arange(64.0).reshape(1, 8, 8), np.eye(8, dtype=int), (1.0, 1.0))
+        >>> import dataclasses
+        >>> half = dataclasses.replace(case, valid=np.arange(64).reshape(8, 8) < 32)
+        >>> crop_to_valid(half, margin_mm=1).image.shape
+        (1, 5, 8)
     """
+    margin_mm = float(margin_mm)
     if not (math.isfinite(margin_mm) and margin_mm >= 0):
         raise ValueError(f"margin_mm must be at least 0, got {margin_mm}; 0 keeps the tight box")
     if case.valid is None:

@@ -46,7 +46,8 @@ def cache_folder(manifest: Manifest) -> Path:
 def on_disk(manifest: Manifest, file: File) -> tuple[Path, Place] | None:
     """The first folder's copy of a file, unverified."""
     for place, folder in local_folders(manifest):
-        if (folder / file.path).is_file():
+        # Not Path.is_file, which raises where a folder may not be entered.
+        if os.path.isfile(folder / file.path):
             return folder / file.path, place
     return None
 

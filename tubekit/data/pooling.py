@@ -29,8 +29,11 @@ def pool_label(
     """
     voxels = blocks(label, factors)
     foreground = (voxels > 0).mean(axis=-1) >= 0.5
-    top = int(label.max(initial=0))
-    if top <= 1:
-        return foreground.astype(label.dtype)
-    counts = np.stack([(voxels == c).sum(axis=-1) for c in range(1, top + 1)])
-    return np.where(foreground, counts.argmax(axis=0) + 1, 0).astype(label.dtype)
+    made = np.zeros(voxels.shape[:-1], label.dtype)
+    most = np.zeros(made.shape, np.int64)
+    for value in (v for v in np.unique(label) if v > 0):
+        count = np.count_nonzero(voxels == value, axis=-1)
+        made[count > most] = value
+        np.maximum(most, count, out=most)
+    made[~foreground] = 0
+    return made

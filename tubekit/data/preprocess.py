@@ -2,7 +2,8 @@
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
+from typing import SupportsFloat
 
 import numpy as np
 import scipy.ndimage
@@ -18,7 +19,7 @@ from tubekit.types import Case, Spacing
 _HALF = 0.5 - 1e-5
 
 
-def clip_window(case: Case, low: float, high: float) -> Case:
+def clip_window(case: Case, low: SupportsFloat, high: SupportsFloat) -> Case:
     """Cut intensities off below ``low`` and above ``high``; derived channels stay as they are.
 
     Args:
@@ -27,7 +28,15 @@ def clip_window(case: Case, low: float, high: float) -> Case:
         high: larger than ``low``.
     Raises:
         ValueError: not ``low < high``.
+
+    Example:
+        >>> import numpy as np
+        >>> from tubekit.types import Case
+        >>> case = Case("a", np.arange(64.0).reshape(1, 8, 8), np.eye(8, dtype=int), (1.0, 1.0))
+        >>> clip_window(case, 10, 20).image.min(), clip_window(case, 10, 20).image.max()
+        (np.float32(10.0), np.float32(20.0))
     """
+    low, high = float(low), float(high)
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise ValueError(
             f"expected a window with low < high, got {low} and {high}; a window of the liver is "
@@ -39,7 +48,7 @@ def clip_window(case: Case, low: float, high: float) -> Case:
     return dataclasses.replace(case, image=image)
 
 
-def resample(case: Case, spacing_mm: Sequence[float]) -> Case:
+def resample(case: Case, spacing_mm: Iterable[float]) -> Case:
     """Bring a case to another spacing; the first corner of the image stays where it is.
 
     Image and derived channels are interpolated linearly; along axes that shrink they are smoothed
@@ -57,9 +66,16 @@ def resample(case: Case, spacing_mm: Sequence[float]) -> Case:
         border moves by up to half a voxel; values there repeat the last ones.
     Raises:
         ValueError: not one positive spacing per axis.
+
+    Example:
+        >>> import numpy as np
+        >>> from tubekit.types import Case
+        >>> case = Case("a", np.arange(64.0).reshape(1, 8, 8), np.eye(8, dtype=int), (1.0, 1.0))
+        >>> resample(case, (2.0, 0.5)).image.shape
+        (1, 4, 16)
     """
-    new = _check.spacing(spacing_mm, case.image.ndim - 1)
-    if new == case.spacing:
+    new = _check.millimetres(spacing_mm, case.image.ndim - 1)
+    if new == tuple(case.spacing):
         return case
     grid = _Grid(case.image.shape[1:], case.spacing, new)
     label, valid = case.label, case.valid
@@ -132,16 +148,43 @@ class _Grid:
 
 def _line(length: int, count: int, factor: float) -> scipy.sparse.csr_array:
     """Weights of the old samples on a line, one row for each new one."""
-    weights = np.eye(length)
-    if factor > 1:
-        weights = scipy.ndimage.gaussian_filter1d(weights, (factor - 1) / 2, axis=0, mode="nearest")
     places = np.clip((np.arange(count) + 0.5) * factor - 0.5, 0, length - 1)
-    low = places.astype(np.int64)
+    low = places.astype(np.int64)[:, None]
     high = np.minimum(low + 1, length - 1)
-    share = (places - low)[:, None]
+    share = places[:, None] - low
+    smoothed, reach = _smoothing(length, (factor - 1) / 2 if factor > 1 else 0)
+    old = low + np.arange(-reach, reach + 2)
+    weights = (1 - share) * smoothed(low, old) + share * smoothed(high, old)
+    new, at = np.nonzero((old >= 0) & (old < length) & (weights != 0))
     return scipy.sparse.csr_array(
-        (1 - share) * weights[low] + share * weights[high], dtype=np.float32
+        (weights[new, at].astype(np.float32), (new, old[new, at])), shape=(count, length)
     )
+
+
+def _smoothing(
+    length: int, sigma: float
+) -> tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], int]:
+    """Weight of an old sample in a smoothed one, and how far apart the two may be.
+
+    What SciPy's filter makes of single samples, without a matrix of all of them: beyond a border
+    lies its sample again, so the first and the last have weights of their own.
+    """
+    reach = int(4 * sigma + 0.5)
+
+    def answer(at: int, size: int) -> np.ndarray:
+        line = np.zeros(size)
+        line[at] = 1
+        return scipy.ndimage.gaussian_filter1d(line, sigma, mode="nearest") if sigma else line
+
+    inner = answer(reach + 1, 2 * reach + 3)  # 0 at both ends
+    first, last = answer(0, length), answer(length - 1, length)
+
+    def weight(smoothed: np.ndarray, old: np.ndarray) -> np.ndarray:
+        apart = np.clip(old - smoothed, -reach - 1, reach + 1)
+        made = np.where(old == 0, first[smoothed], inner[apart + reach + 1])
+        return np.where(old == length - 1, last[smoothed], made)
+
+    return weight, reach
 
 
 def _resample_label(label: Integer[np.ndarray, "*s"], grid: _Grid) -> Integer[np.ndarray, "*r"]:

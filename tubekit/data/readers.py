@@ -6,45 +6,58 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float32, Integer, Shaped, UInt8
 
-from tubekit.data.decode import ReadError, read_stored
+from tubekit._accept import PathLike, Whole, whole
+from tubekit._accept import path as as_path
+from tubekit.data.decode import ReadError, Stored, read_stored
 from tubekit.data.fetch import resolve
+from tubekit.data.folders import read_map
 from tubekit.data.manifest import Manifest
+from tubekit.data.placing import onto
 from tubekit.data.pooling import pool_label
 from tubekit.data.schema import PART, Labels, Role
-from tubekit.types import Case, Spacing
+from tubekit.types import Affine, Case, Placed, Spacing
 
 _NO_CLASS = 255
+_IGNORED = 255
+"""What label tools write where nobody decided; it may stand where ``valid`` is False."""
 
 
 def read_image(
-    path: Path, *, dimensions: int | None = None
+    path: PathLike, *, dimensions: Whole | None = None
 ) -> tuple[Float32[np.ndarray, "c *s"], Spacing | None]:
-    """Read PNG, JPEG, GIF, TIFF or NIfTI.
+    """Read a picture or volume; ``tubekit.data.decode`` lists the formats and their axes.
 
     Args:
         path: the file.
-        dimensions: number of spatial axes; one more axis in the file holds colour channels, last,
-            or neighbouring slices of a NIfTI file, first.
-            ``None``: 3 for NIfTI and for TIFF stacks, else 2.
+        dimensions: number of spatial axes, 2 or 3; the slices of a volume are the channels of a
+            flat image. ``None``: as many as the file has.
     Returns:
         Intensities as in the file, channels first, and millimetres per voxel if the file says so.
     Raises:
         ReadError: truncated, corrupt, another number of axes, or not finite.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from tubekit.data import write_label
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_label(f"{folder}/a.nii.gz", np.ones((2, 3, 4), int), (2.0, 0.5, 0.5))
+        ...     image, spacing = read_image(f"{folder}/a.nii.gz")
+        >>> image.shape, spacing
+        ((1, 2, 3, 4), (2.0, 0.5, 0.5))
     """
-    array, spacing = read_stored(path)
-    if dimensions is None:
-        # The last axis of a colour photograph is short; a stack of four slices is unheard of.
-        flat = spacing is None and (array.ndim == 2 or array.shape[-1] <= 4)
-        dimensions = 2 if flat else 3
-    if array.ndim == dimensions + 1 and spacing is not None:
-        spacing = spacing[1:]  # the slices of a volume are the channels of a flat image
-    elif array.ndim == dimensions + 1:
+    stored = read_stored(path).seen
+    array, spacing = stored.array, stored.spacing
+    wanted = stored.ndim if dimensions is None else whole("dimensions", dimensions)
+    if stored.channels and stored.ndim == wanted:
         array = np.moveaxis(array, -1, 0)
-    elif array.ndim == dimensions:
+    elif stored.ndim == wanted:
         array = array[None]
+    elif not stored.channels and stored.ndim == wanted + 1:
+        spacing = None if spacing is None else spacing[1:]
     else:
         raise ReadError(
-            f"{path}: expected {dimensions} spatial axes and at most one of channels, got shape "
+            f"{path}: expected {wanted} spatial axes and at most one of channels, got shape "
             f"{array.shape}; check 'dimensions' in the manifest"
         )
     if array.dtype.kind not in "uifb":
@@ -62,7 +75,7 @@ def read_image(
 
 
 def read_label(
-    path: Path, labels: Labels, *, dimensions: int = 2
+    path: PathLike, labels: Labels, *, dimensions: Whole = 2
 ) -> tuple[Integer[np.ndarray, "*s"], Spacing | None]:
     """Read a label map and turn stored values into class indices.
 
@@ -75,17 +88,37 @@ def read_label(
         dimensions: number of axes.
     Raises:
         ReadError: damaged, not a map, or a value that stands for no class.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from tubekit.data import load_manifest, write_label
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_label(f"{folder}/a.png", np.eye(3, dtype=int) * 255, None)
+        ...     label, _ = read_label(f"{folder}/a.png", load_manifest("chase_db1").labels)
+        >>> label.tolist()
+        [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
     """
-    array, spacing = read_stored(path)
-    if array.ndim == dimensions + 1 and spacing is not None and len(array) == 1:
-        array, spacing = array[0], spacing[1:]  # the map of one slice, stored as a volume
-    if array.ndim == dimensions + 1 and (array == array[..., :1]).all():
-        array = array[..., 0]  # grey masks stored as RGB
-    if array.ndim != dimensions:
+    stored = _read_map(path, whole("dimensions", dimensions))
+    return _as_classes(as_path(path), stored.array, labels), stored.spacing
+
+
+def _read_map(path: PathLike, dimensions: int) -> Stored:
+    stored = read_map(path)
+    if stored.ndim == dimensions + 1 and len(stored.array) == 1:
+        spacing = None if stored.spacing is None else stored.spacing[1:]
+        stored = Stored(stored.array[0], spacing)  # the map of one slice, stored as a volume
+    if stored.ndim != dimensions:
         raise ReadError(
-            f"{path}: expected a map with {dimensions} axes, got shape {array.shape}; store one "
-            "class index per voxel"
+            f"{path}: expected a map with {dimensions} axes, got shape {stored.array.shape}; store "
+            "one class index per voxel"
         )
+    return stored
+
+
+def _as_classes(
+    path: Path, array: Shaped[np.ndarray, "*s"], labels: Labels
+) -> Integer[np.ndarray, "*r"]:
     classes = _classes(path, array, labels)
     if labels.pool > 1:
         if any(n % labels.pool for n in classes.shape):
@@ -94,10 +127,12 @@ def read_label(
                 "use the original file"
             )
         classes = pool_label(classes, (labels.pool,) * classes.ndim)
-    return classes, spacing
+    return classes
 
 
-def read_case(manifest: Manifest, case_id: str, files: Mapping[Role, Path] | None = None) -> Case:
+def read_case(
+    manifest: Manifest, case_id: str, files: Mapping[Role, PathLike] | None = None
+) -> Case:
     """Read one case with its label and field of view; without an image it has no channels.
 
     Args:
@@ -106,17 +141,28 @@ def read_case(manifest: Manifest, case_id: str, files: Mapping[Role, Path] | Non
         files: paths as ``resolve`` found them; ``None`` resolves this case now.
     Raises:
         ReadError: a damaged file, or files that do not lie on one grid.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from tubekit.data import load_manifest, write_label
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_label(f"{folder}/a.png", np.eye(3, dtype=int) * 255, None)
+        ...     files = {"image": f"{folder}/a.png", "label": f"{folder}/a.png"}
+        ...     case = read_case(load_manifest("chase_db1"), "a", files)
+        >>> int(case.label.sum())
+        3
     """
-    if files is None:
-        files = resolve(manifest.name, [case_id]).files[case_id]
+    given = resolve(manifest.name, [case_id]).files[case_id] if files is None else files
+    paths = {role: as_path(file) for role, file in given.items()}
     ndim = manifest.dimensions
-    first = files.get("image") or next(iter(files.values()))
-    if "image" in files:
+    first = paths.get("image") or next(iter(paths.values()))
+    if "image" in paths:
         image, spacing = read_image(first, dimensions=ndim)
     else:
-        drawn, spacing = read_stored(first)
-        image = np.zeros((0, *drawn.shape), np.float32)
-    grid = image.shape[1:]
+        drawn = _read_map(first, ndim)
+        image, spacing = np.zeros((0, *drawn.array.shape), np.float32), drawn.spacing
+    grid, affine = image.shape[1:], spacing.affine if isinstance(spacing, Placed) else None
     if manifest.spacing.value is not None:
         spacing = tuple(manifest.spacing.value)
     if spacing is None:
@@ -125,23 +171,28 @@ def read_case(manifest: Manifest, case_id: str, files: Mapping[Role, Path] | Non
             "give spacing.value in the manifest"
         )
     label = valid = None
-    if "label" in files:
-        label, label_spacing = read_label(files["label"], manifest.labels, dimensions=ndim)
-        _same_grid(first, files["label"], grid, label.shape)
-        _same_spacing(files["label"], spacing, label_spacing)
+    if "valid" in paths:
+        valid = _read_valid(paths["valid"], ndim, affine)
+        _same_grid(first, paths["valid"], grid, valid.shape)
+    if "label" in paths:
+        path = paths["label"]
+        stored = onto(_read_map(path, ndim), affine, path)
+        values = stored.array
+        if valid is not None and values.shape == grid and _IGNORED not in manifest.labels.values:
+            values = np.where((values == _IGNORED) & ~valid, values.dtype.type(0), values)
+        label = _as_classes(path, values, manifest.labels)
+        _same_grid(first, path, grid, label.shape)
+        _same_spacing(path, spacing, stored.spacing)
     elif manifest.labels.parts:
         label = np.zeros(grid, np.uint8)
         for part, name in manifest.labels.parts.items():
-            path = files.get(PART + part)
-            if path is None:  # a structure that this case does not have
+            part_path = paths.get(PART + part)
+            if part_path is None:  # a structure that this case does not have
                 continue
-            drawn, part_spacing = read_stored(path)
-            _same_grid(first, path, grid, drawn.shape)
-            _same_spacing(path, spacing, part_spacing)
-            label[drawn != 0] = manifest.labels.names.index(name)
-    if "valid" in files:
-        valid = _read_valid(files["valid"], ndim)
-        _same_grid(first, files["valid"], grid, valid.shape)
+            drawn = onto(_read_map(part_path, ndim), affine, part_path)
+            _same_grid(first, part_path, grid, drawn.array.shape)
+            _same_spacing(part_path, spacing, drawn.spacing)
+            label[drawn.array != 0] = manifest.labels.names.index(name)
     return Case(case_id, image, label, spacing, valid)
 
 
@@ -170,10 +221,13 @@ def _classes(
     )
 
 
-def _read_valid(path: Path, dimensions: int) -> Bool[np.ndarray, "*s"]:
-    array, _ = read_stored(path)
-    if array.ndim == dimensions + 1:
-        array = array[..., 0]
+def _read_valid(
+    path: Path, dimensions: int, affine: Affine | None = None
+) -> Bool[np.ndarray, "*s"]:
+    stored = onto(read_stored(path).seen, affine, path)
+    array = stored.array[..., 0] if stored.channels else stored.array
+    if array.ndim == dimensions + 1 and len(array) == 1:
+        array = array[0]
     # Photographs store 0/255, sometimes lossily. Volumes store 0/1 or 0/255, and 3D-IRCADb-01 has
     # a liver with both.
     return array > (127 if dimensions == 2 and array.max(initial=0) > 1 else 0)

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float32, Int64
 from torch import Tensor
 
 from tubekit import _check
+from tubekit._accept import Whole, per_axis, whole
 from tubekit.data.normalisation import normalise
 from tubekit.data.targets import (
     MAPS,
@@ -43,7 +44,8 @@ class PatchSampler:
     Args:
         cases: with labels; images are normalised once per case (``normalise``). Derived channels
             share the geometry of the others, but not their changes of intensity.
-        patch_size: voxels per axis. A smaller case is padded at its end; padding is not valid.
+        patch_size: voxels, one number for all axes or one per axis. A smaller case is padded at
+            its end; padding is not valid.
         batch_size: patches per batch.
         maps: names of target maps (``tubekit.data.targets.MAPS``) that the loss needs.
         foreground_fraction: probability that a patch is centred on a foreground voxel, as far as
@@ -58,44 +60,49 @@ class PatchSampler:
             suits classes that know left from right.
     Raises:
         ValueError: no case, a case without label, sizes that do not fit, or an unknown option.
+
+    Example:
+        >>> import numpy as np
+        >>> from tubekit.types import Case
+        >>> case = Case("a", np.arange(64.0).reshape(1, 8, 8), np.eye(8, dtype=int), (1.0, 1.0))
+        >>> batch = PatchSampler([case], 4, batch_size=2).batch(0)
+        >>> {name: tuple(values.shape) for name, values in batch.items()}
+        {'image': (2, 1, 4, 4), 'target': (2, 1, 4, 4), 'tube': (2, 1, 4, 4)}
     """
 
     def __init__(
         self,
         cases: Sequence[Case],
-        patch_size: Sequence[int],
-        batch_size: int,
+        patch_size: Whole | Sequence[Whole],
+        batch_size: Whole,
         *,
         maps: Sequence[str] = ("tube",),
         foreground_fraction: int | float = 1 / 3,
         augment: bool = True,
-        seed: int = 0,
+        seed: Whole = 0,
         when: str = "patch",
-        mirror_axes: Sequence[int] | None = None,
+        mirror_axes: Sequence[Whole] | None = None,
     ) -> None:
         _check.option("when", when, ("patch", "case"))
         for name in maps:
             _check.option("target map", name, list(MAPS))
         if not cases:
             raise ValueError("expected at least one case to draw patches from, got none; load some")
-        if batch_size < 1 or any(n < 1 for n in patch_size):
-            raise ValueError(
-                f"batch_size and patch_size must be positive, got {batch_size} and "
-                f"{tuple(patch_size)}; correct the sizes"
-            )
         if not 0 <= foreground_fraction <= 1:
             raise ValueError(
                 f"foreground_fraction must lie in [0, 1], got {foreground_fraction}; 1/3 is usual"
             )
-        self.patch_size = tuple(patch_size)
-        self.batch_size = batch_size
+        # One size for all axes takes their number from the cases; several are checked against it.
+        ndim = len(patch_size) if isinstance(patch_size, Sequence) else cases[0].image.ndim - 1
+        self.patch_size = per_axis("patch_size", patch_size, ndim)
+        self.batch_size = whole("batch_size", batch_size)
         self.maps = tuple(maps)
         self.foreground_fraction = foreground_fraction
         self.augment = augment
-        self.seed = seed
+        self.seed = whole("seed", seed, at_least=0)
         self.when = when
-        ndim = len(self.patch_size)
-        self.mirror_axes = tuple(range(ndim) if mirror_axes is None else mirror_axes)
+        axes = range(ndim) if mirror_axes is None else mirror_axes
+        self.mirror_axes = tuple(whole("mirror_axes", axis, 0) for axis in axes)
         if not set(self.mirror_axes) <= set(range(ndim)):
             raise ValueError(
                 f"mirror_axes must lie in 0..{ndim - 1}, got {self.mirror_axes}; count spatial axes"
@@ -108,7 +115,7 @@ class PatchSampler:
         ]
         self._needs_valid = any(not case.valid.all() for case in self._cases)
 
-    def batch(self, step: int) -> dict[str, Tensor]:
+    def batch(self, step: Whole) -> dict[str, Tensor]:
         """The batch of one step.
 
         Args:
@@ -118,6 +125,7 @@ class PatchSampler:
             (b 1 *s), int64 or float32 for distances and confidence, and ``valid`` (b 1 *s) bool
             where some case has a limited field of view or is padded.
         """
+        step = whole("step", step, at_least=0)
         patches = [
             self._patch(np.random.default_rng((self.seed, step, i))) for i in range(self.batch_size)
         ]

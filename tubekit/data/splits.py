@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from tubekit._accept import Whole, whole
 from tubekit.data.manifest import Manifest
 from tubekit.data.schema import SPLITS
 
@@ -11,8 +12,14 @@ from tubekit.data.schema import SPLITS
 def check_patient_wise(manifest: Manifest) -> None:
     """Raise unless every patient (eyes of one child, overlapping stacks) is in one split only.
 
+    Args:
+        manifest: of the data set.
     Raises:
         ValueError: names the patient and the splits.
+
+    Example:
+        >>> from tubekit.data import load_manifest
+        >>> check_patient_wise(load_manifest("chase_db1"))  # says nothing: all is well
     """
     groups = manifest.groups
     where: dict[str, set[str]] = {}
@@ -27,7 +34,7 @@ def check_patient_wise(manifest: Manifest) -> None:
             )
 
 
-def kfold(groups: Mapping[str, str], k: int, seed: int) -> list[tuple[list[str], list[str]]]:
+def kfold(groups: Mapping[str, str], k: Whole, seed: Whole) -> list[tuple[list[str], list[str]]]:
     """Patient-wise folds of nearly equal size.
 
     Groups are shuffled, then each goes, large groups first, to the fold with the fewest cases.
@@ -40,7 +47,12 @@ def kfold(groups: Mapping[str, str], k: int, seed: int) -> list[tuple[list[str],
         For each fold the ids to train on and the ids to test on, both sorted.
     Raises:
         ValueError: fewer patients than folds.
+
+    Example:
+        >>> kfold({"1_left": "1", "1_right": "1", "2_left": "2"}, k=2, seed=0)
+        [(['2_left'], ['1_left', '1_right']), (['1_left', '1_right'], ['2_left'])]
     """
+    k, seed = whole("k", k, at_least=0), whole("seed", seed, at_least=0)
     members: dict[str, list[str]] = {}
     for case_id in sorted(groups):
         members.setdefault(groups[case_id], []).append(case_id)

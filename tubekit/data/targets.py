@@ -4,13 +4,14 @@ Each is computed from a label map by a function of ``tubekit.geometry``, on a pa
 or on a whole case ahead of time. Maps made ahead of time are cached on disk.
 """
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from jaxtyping import Float32, Int64, Integer
 
 from tubekit import _check
+from tubekit._accept import Array, PathLike, array
+from tubekit._accept import path as as_path
 from tubekit.data.cache import cached_array, content_key, sources
 from tubekit.data.confidence import confidence_map
 from tubekit.data.storage import cache_root
@@ -56,7 +57,9 @@ OF_WHOLE_CASES = {"confidence": 1.0}
 """Maps that mean nothing on a patch alone, and the value they have beyond the case."""
 
 
-def target_map(name: str, label: LabelMap, spacing: Spacing | None = None) -> TargetMap:
+def target_map(
+    name: str, label: Integer[Array, "*s"], spacing: Iterable[float] | None = None
+) -> TargetMap:
     """Compute one target map.
 
     ``tube``: tubed skeleton of radius 2 voxels with class indices, inside the label.
@@ -72,13 +75,24 @@ def target_map(name: str, label: LabelMap, spacing: Spacing | None = None) -> Ta
         Map of the label's shape: int64, or float32 for distances and confidence.
     Raises:
         ValueError: unknown name, or an empty label for ``confidence``.
+
+    Example:
+        >>> import numpy as np
+        >>> line = np.zeros((7, 9), int)
+        >>> line[2:5] = 1
+        >>> target_map("skeleton", line)[3].tolist()
+        [1, 1, 1, 1, 1, 1, 1, 0, 0]
     """
     _check.option("target map", name, list(MAPS))
-    return MAPS[name](label, spacing)
+    return MAPS[name](*_plain(label, spacing))
 
 
 def cached_target_map(
-    name: str, label: LabelMap, spacing: Spacing | None = None, *, folder: Path | None = None
+    name: str,
+    label: Integer[Array, "*s"],
+    spacing: Iterable[float] | None = None,
+    *,
+    folder: PathLike | None = None,
 ) -> TargetMap:
     """As ``target_map``, but computed once per label and kept on disk.
 
@@ -90,10 +104,30 @@ def cached_target_map(
         label: class indices, 0 = background.
         spacing: millimetres per voxel.
         folder: of the cache; ``None`` means the user's cache folder.
+    Returns:
+        As ``target_map``.
+    Raises:
+        ValueError: as ``target_map``.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     int(cached_target_map("skeleton", np.eye(5, dtype=int), folder=folder).sum())
+        5
     """
     _check.option("target map", name, list(MAPS))
-    path = (folder or cache_root() / "targets") / f"{_key(name, label, spacing)}.npz"
+    label, spacing = _plain(label, spacing)
+    place = cache_root() / "targets" if folder is None else as_path(folder)
+    path = place / f"{_key(name, label, spacing)}.npz"
     return cached_array(path, label.shape, lambda: target_map(name, label, spacing))
+
+
+def _plain(
+    label: Integer[Array, "*s"], spacing: Iterable[float] | None
+) -> tuple[LabelMap, Spacing | None]:
+    plain = array("label", label)
+    return plain, None if spacing is None else _check.millimetres(spacing, plain.ndim)
 
 
 def _key(name: str, label: LabelMap, spacing: Spacing | None) -> str:

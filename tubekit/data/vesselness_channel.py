@@ -1,15 +1,15 @@
 """Vesselness as an image channel: computed in the organ, once per case, kept on disk."""
 
 import dataclasses
-import numbers
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import scipy.ndimage
 from jaxtyping import Bool, Float32
 
 from tubekit import _check
+from tubekit._accept import PathLike, Whole, whole
+from tubekit._accept import path as as_path
 from tubekit.data.cache import cached_array, content_key, sources
 from tubekit.data.storage import cache_root
 from tubekit.geometry import frangi, jerman, meijering, sato
@@ -32,12 +32,12 @@ def with_vesselness(
     case: Case,
     *,
     filter: str = "jerman",
-    sigmas_mm: Sequence[float] = LIVER_SIGMAS_MM,
+    sigmas_mm: Iterable[float] = LIVER_SIGMAS_MM,
     tau: float | None = None,
     bright: bool = True,
-    channel: int = 0,
-    erode_voxels: int = 2,
-    folder: Path | None = None,
+    channel: Whole = 0,
+    erode_voxels: Whole = 2,
+    folder: PathLike | None = None,
 ) -> Case:
     """Append the vesselness of one channel as a derived channel.
 
@@ -70,21 +70,30 @@ def with_vesselness(
     Reference: Jerman et al., Enhancement of vascular structures in 3D and 2D angiographic images,
         IEEE TMI 35(9), 2016. Scales and ``tau`` for the liver: Lamy et al., Vesselness filters: a
         survey with benchmarks applied to liver imaging, ICPR 2020.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from tubekit.types import Case
+        >>> image = np.zeros((1, 16, 16))
+        >>> image[:, 7:9] = 100
+        >>> case = Case("a", image, None, (1.0, 1.0))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     made = with_vesselness(case, sigmas_mm=[1.0], folder=folder)
+        >>> made.image.shape, made.derived, float(made.image[1].max())
+        ((2, 16, 16), 1, 1.0)
     """
     _check.option("filter", filter, list(FILTERS))
     if tau is not None and filter != "jerman":
         raise ValueError(f"tau belongs to filter='jerman', got filter={filter!r}; leave tau out")
     measured = case.image.shape[0] - case.derived
+    channel, layers = whole("channel", channel, -1), whole("erode_voxels", erode_voxels, 0)
     if not 0 <= channel < measured:
         raise ValueError(
             f"case {case.id}: expected a channel among its {measured} measured ones, got "
             f"{channel}; count channels from 0, and render an image where only masks exist"
         )
-    if not isinstance(erode_voxels, numbers.Integral) or erode_voxels < 0:
-        raise ValueError(
-            f"erode_voxels must be an integer of at least 0, got {erode_voxels}; 2 is usual"
-        )
-    organ = _organ(case, erode_voxels)
+    organ = _organ(case, layers)
     image = np.ascontiguousarray(case.image[channel])
     sigmas = checked_scales(sigmas_mm)
     parameters = {"tau": LIVER_TAU if tau is None else float(tau)} if filter == "jerman" else {}
@@ -98,9 +107,9 @@ def with_vesselness(
 
     head = f"{filter} {sigmas} {parameters} {bright} {case.spacing} {sources(__name__)}"
     name = content_key(head, image, organ)
-    path = (folder or cache_root() / "vesselness") / f"{name}.npz"
+    place = cache_root() / "vesselness" if folder is None else as_path(folder)
     with _check.about(f"case {case.id}"):
-        made = cached_array(path, image.shape, compute)
+        made = cached_array(place / f"{name}.npz", image.shape, compute)
     channels = np.concatenate([case.image, made[None]])
     return dataclasses.replace(case, image=channels, derived=case.derived + 1)
 

@@ -10,6 +10,7 @@ from jaxtyping import Bool
 
 from tubekit import metrics
 from tubekit._extras import extra
+from tubekit._lengths import at_most
 from tubekit.types import Spacing
 
 with extra("train", __name__):
@@ -101,7 +102,8 @@ def _spheres(radii_mm: tuple[float, float], spacing: Spacing) -> tuple[Mask, Mas
     squared = np.zeros([2 * n + 1 for n in half])
     for axis, step in zip(axes, spacing, strict=True):
         squared += (axis * step) ** 2
-    return squared <= radii_mm[0] ** 2, squared <= radii_mm[1] ** 2
+    distance = np.sqrt(squared)
+    return at_most(distance, radii_mm[0]), at_most(distance, radii_mm[1])
 
 
 def _plates(axis: int, spacing: Spacing) -> AnalyticPair:

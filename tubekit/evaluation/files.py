@@ -1,18 +1,23 @@
-"""Which prediction belongs to which label, and both as class maps on one grid."""
+"""What is asked of every case, and both of its files as class maps on one grid."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Integer, Shaped
+from jaxtyping import Bool, Integer, Shaped
 
-from tubekit import _check
+from tubekit import _accept, _check
+from tubekit._accept import Array, SpacingLike, Whole
 from tubekit.data.decode import ReadError, Stored
-from tubekit.data.encode import same_place
-from tubekit.data.folders import LABELS, by_name, named_files, read_map
+from tubekit.data.folders import read_map
+from tubekit.data.placing import onto
+from tubekit.evaluation.pairs import LAYOUTS, PER_CLASS, Pair
+from tubekit.metrics.cases import Classes
+from tubekit.metrics.pair import check_empty
 from tubekit.metrics.surface import check_tolerance
-from tubekit.types import Affine, Spacing
+from tubekit.types import Spacing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,74 +30,81 @@ class Options:
         from_header: take the spacing from the label file.
         tolerances_mm: of the surface Dice.
         hd95, nsd: definitions, as in ``tubekit.metrics.case_report``.
+        labels: the classes asked for, not all up to ``classes``; other values are background.
+        names: names of classes by number, for tables and report.
+        ignore: value of the label files whose voxels do not count.
+        empty: what 0/0 is, as in ``tubekit.metrics.case_report``.
+        penalty_mm: a prediction that is missing or cannot be used counts as an empty one, and
+            distances are this where one mask alone is empty; ``None`` lists it without numbers.
+        layout: of the folders, one of ``tubekit.evaluation.pairs.LAYOUTS``.
     Raises:
-        ValueError: a negative tolerance or a spacing that is not positive.
+        ValueError: a negative tolerance, a spacing that is not positive, or an unknown word.
     """
 
-    classes: int = 1
-    spacing: Spacing | None = None
+    classes: Whole = 1
+    spacing: SpacingLike | None = None
     from_header: bool = False
-    tolerances_mm: tuple[float, ...] = (1.0,)
-    hd95: tuple[str, ...] = ("max",)
-    nsd: tuple[str, ...] = ("count",)
+    tolerances_mm: SpacingLike = (1.0,)
+    hd95: Sequence[str] = ("max",)
+    nsd: Sequence[str] = ("count",)
+    labels: Sequence[Whole] | Array | None = None
+    names: Mapping[int, str] = dataclasses.field(default_factory=dict)
+    ignore: Whole | None = None
+    empty: str = "nan"
+    penalty_mm: float | None = None
+    layout: str = "auto"
 
     def __post_init__(self) -> None:
-        for tolerance in self.tolerances_mm:
+        tolerances = tuple(float(tolerance) for tolerance in self.tolerances_mm)
+        for tolerance in tolerances:
             check_tolerance(tolerance)
-        if self.spacing is not None:
-            _check.spacing(self.spacing, len(self.spacing))
+        sides = self.spacing
+        if sides is not None:
+            sides = _check.spacing(sides, len(sides))
+        labels = self.labels
+        if labels is not None:
+            labels = tuple(_accept.whole("a label", k) for k in labels)
+        classes, ignore = _accept.whole("classes", self.classes), self.ignore
+        if ignore is not None:
+            ignore = _accept.whole("ignore", ignore, at_least=-(2**31))
+            if ignore in (labels or range(classes + 1)):
+                raise ValueError(
+                    f"ignore must be none of the classes asked for, got {ignore}; say which it is"
+                )
+        if self.penalty_mm is not None and not self.penalty_mm > 0:
+            raise ValueError(f"penalty_mm must be above 0, got {self.penalty_mm}; e.g. 100")
+        check_empty(self.empty)
+        _check.option("layout", self.layout, LAYOUTS)
+        # Plain values, which the key of a result can be made of.
+        plain = {"classes": classes, "spacing": sides, "tolerances_mm": tolerances}
+        for name, value in (plain | {"labels": labels, "ignore": ignore}).items():
+            object.__setattr__(self, name, value)
 
+    @property
+    def asked(self) -> Classes:
+        """The classes as ``case_report`` takes them."""
+        return self.classes if self.labels is None else self.labels
 
-class Pair(NamedTuple):
-    """Two files of one name; the suffixes may differ."""
+    def foreground(self, classes: Integer[np.ndarray, "*s"]) -> Bool[np.ndarray, "*s"]:
+        """Where a class map holds any of the classes asked for."""
+        if self.labels is not None:
+            return np.isin(classes, [int(k) for k in self.labels])
+        return (classes > 0) & (classes != (0 if self.ignore is None else self.ignore))
 
-    name: str
-    pred: Path
-    label: Path
-
-
-class Failure(NamedTuple):
-    """A case without numbers, and why."""
-
-    name: str
-    reason: str
+    @property
+    def several(self) -> bool:
+        """Whether a case has several classes, each with numbers of its own, and their mean."""
+        asked = self.classes if self.labels is None else len(self.labels)
+        return self.layout in PER_CLASS or asked != 1
 
 
 class ReadPair(NamedTuple):
-    """Class maps on one grid."""
+    """Class maps on one grid, and what else one should know."""
 
     pred: Integer[np.ndarray, "*s"]
     label: Integer[np.ndarray, "..."]
     spacing: Spacing
-
-
-def find_pairs(predictions: Path, labels: Path) -> tuple[list[Pair], list[Failure]]:
-    """Pair the files of two folders by name, without suffix.
-
-    Returns:
-        Pairs sorted by name; and files without a partner, or with more than one.
-    Raises:
-        ValueError: a folder is missing, or no name stands in both.
-    """
-    found, true = named_files(predictions), named_files(labels)
-    pairs, failures = [], []
-    for name, ours, theirs in by_name(found, true):
-        if len(ours) == len(theirs) == 1:
-            pairs.append(Pair(name, ours[0], theirs[0]))
-        elif not ours:
-            failures.append(Failure(name, f"no prediction for {theirs[0]}; predict it"))
-        elif not theirs:
-            failures.append(Failure(name, f"no label for {ours[0]}; add it or remove the file"))
-        else:
-            both = ", ".join(path.name for path in ours + theirs)
-            failures.append(Failure(name, f"several files of one name: {both}; keep one of each"))
-    if not pairs:
-        raise ValueError(
-            f"expected predictions and labels of the same names ({', '.join(LABELS)}), got "
-            f"{len(found)} in {predictions} and {len(true)} in {labels} and none in both; "
-            "rename the files"
-        )
-    return pairs, failures
+    note: str = ""
 
 
 def read_pair(pair: Pair, options: Options) -> ReadPair:
@@ -102,58 +114,58 @@ def read_pair(pair: Pair, options: Options) -> ReadPair:
         ReadError: a damaged file, values that are no classes, or files on different grids.
         ValueError: a spacing that does not fit the number of axes.
     """
-    stored = [read_map(path) for path in (pair.pred, pair.label)]
-    pred, label = (
-        _classes(path, values.array, options.classes)
-        for path, values in zip((pair.pred, pair.label), stored, strict=True)
-    )
-    if pred.shape != label.shape:
-        raise ReadError(
-            f"{pair.pred} and {pair.label}: expected one shape, got {pred.shape} and "
-            f"{label.shape}; resample the prediction to the label's grid"
-        )
-    _same_place(pair, *stored)
+    stored = read_map(pair.label)
+    label = _classes(pair.label, stored.array, options, options.ignore)
+    try:
+        pred, note = _prediction(pair, label, stored, options), ""
+    except (ValueError, OSError) as error:
+        if options.penalty_mm is None:
+            raise
+        pred, note = np.zeros(label.shape, np.uint8), f"Counted as an empty prediction: {error}"
     spacing = options.spacing
     if options.from_header:
-        spacing = stored[1].spacing
+        spacing = stored.spacing
         if spacing is None:
             raise ReadError(
                 f"{pair.label}: expected a spacing in the header, got none in this format; "
                 "pass --spacing, or neither for distances in voxels"
             )
-    return ReadPair(pred, label, _check.spacing(spacing, label.ndim))
+    return ReadPair(pred, label, _check.spacing(spacing, label.ndim), note)
+
+
+def _prediction(
+    pair: Pair, label: Integer[np.ndarray, "*s"], place: Stored, options: Options
+) -> Integer[np.ndarray, "*s"]:
+    if pair.pred is None:
+        raise ReadError(f"no prediction for {pair.label}; predict it")
+    stored = onto(read_map(pair.pred), place.affine, f"{pair.pred} and {pair.label}")
+    pred = _classes(pair.pred, stored.array, options)
+    if pred.shape != label.shape:
+        raise ReadError(
+            f"{pair.pred} and {pair.label}: expected one shape, got {pred.shape} and "
+            f"{label.shape}; resample the prediction to the label's grid"
+        )
+    return pred
 
 
 def _classes(
-    path: Path, array: Shaped[np.ndarray, "*s"], classes: int
+    path: Path, array: Shaped[np.ndarray, "*s"], options: Options, ignore: Whole | None = None
 ) -> Integer[np.ndarray, "*s"]:
-    """Class indices; with one class a mask may be stored as 0 and 255."""
-    low, high = (array.min(), array.max()) if array.size else (0, 0)
-    if array.dtype.kind == "f" and np.isfinite([low, high]).all():
+    """Class indices and the ignored value; with one class a mask may be stored as 0 and 255."""
+    fits = array.dtype.kind in "biu"
+    if array.dtype.kind == "f":
         fits = bool((array == np.rint(array)).all())
-    else:
-        fits = array.dtype.kind in "iu"
-    if fits and classes == 1 and high == 255 and np.isin(array, (0, 255)).all():
-        return (array == 255).astype(np.uint8)
-    if not fits or low < 0 or high > classes:
+    known = array if ignore is None else array[array != ignore]
+    low, high = (known.min(), known.max()) if known.size else (0, 0)
+    only = options.labels is None and options.classes == 1
+    if fits and only and high == 255 and np.isin(known, (0, 255)).all():
+        array, high = np.where(array == 255, array.dtype.type(1), array), 1
+    limit = high if options.labels is not None else int(options.classes)
+    if not fits or low < 0 or high > limit:
+        mark = f"--ignore {high if high == 255 else low:g} where that marks unlabelled voxels, "
         raise ReadError(
-            f"{path}: expected whole numbers 0..{classes}, got values {low:g}..{high:g} of type "
-            f"{array.dtype}; pass --classes, or relabel the file"
+            f"{path}: expected whole numbers 0..{limit}, got values {low:.7g}..{high:.7g} of type "
+            f"{array.dtype}; pass --classes, {mark if fits and (low < 0 or high == 255) else ''}"
+            "or relabel the file"
         )
-    return array.astype(np.min_scalar_type(classes))
-
-
-def _same_place(pair: Pair, pred: Stored, label: Stored) -> None:
-    """Two files that both state a place in space must state the same."""
-    if pred.affine is None or label.affine is None or same_place(pred.affine, label.affine):
-        return
-    raise ReadError(
-        f"{pair.pred} and {pair.label}: expected one affine, got {_rows(pred.affine)} and "
-        f"{_rows(label.affine)}; resample the prediction, or copy the label's header"
-    )
-
-
-def _rows(affine: Affine) -> str:
-    """As NIfTI has it, with a column for x, y, z and the origin."""
-    rows = affine[:3, [2, 1, 0, 3]]
-    return "[" + "; ".join(" ".join(f"{v:g}" for v in row) for row in rows) + "]"
+    return array.astype(np.min_scalar_type(int(high)) if ignore is None else np.int32)

@@ -9,38 +9,50 @@ from typing import NamedTuple
 import numpy as np
 
 import tubekit
+from tubekit import _accept
+from tubekit._accept import PathLike, Whole
 from tubekit.data.storage import write_atomic
-from tubekit.evaluation.files import Failure, Options, Pair, find_pairs
+from tubekit.evaluation.files import Options
 from tubekit.evaluation.page import Content, Picture, page
+from tubekit.evaluation.pairs import PER_CLASS, Failure, Pair, find_pairs, of_cases
 from tubekit.evaluation.pictures import case_picture
-from tubekit.evaluation.summary import case_table, summary_table
-from tubekit.evaluation.work import CaseResult, compute
+from tubekit.evaluation.summary import case_table, ghosts, metric_names, summary_table, tidy_table
+from tubekit.evaluation.work import CaseResult, compute, of_parts
 
 
 class Evaluation(NamedTuple):
-    """What came out, and where it was written."""
+    """What came out, and where it was written.
+
+    Attributes:
+        results: numbers, case by case.
+        failures: cases without numbers, and why.
+        report: the page; tables lie beside it.
+        ghosts: classes that were asked for and that no file holds; they are in no table.
+    """
 
     results: list[CaseResult]
     failures: list[Failure]
     report: Path
+    ghosts: list[str]
 
 
 def evaluate_folder(
-    predictions: Path,
-    labels: Path,
-    output: Path,
-    options: Options,
+    predictions: PathLike,
+    labels: PathLike,
+    output: PathLike,
+    options: Options | None = None,
     *,
-    jobs: int = 1,
+    jobs: Whole = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
-    """Measure every case; write ``cases.csv``, ``summary.csv`` and ``report.html``.
+    """Measure every case; write ``cases.csv``, ``tidy.csv``, ``summary.csv``, ``report.html``.
 
     A case that cannot be measured is listed with its reason, in the tables and in the report.
     Finished cases are kept in ``output/cases``: a second call computes only what has changed.
 
     Args:
-        predictions: NIfTI, PNG or TIFF files.
+        predictions: folder of NIfTI, PNG or TIFF files, or of folders with one file each;
+            ``options.layout`` says of more what they are.
         labels: files of the same names.
         output: folder of the results.
         options: what is asked of every case.
@@ -50,9 +62,10 @@ def evaluate_folder(
         ValueError: a folder is missing, no name stands in both, or ``jobs`` below 1.
         OSError: the output cannot be written.
     """
-    if jobs < 1:
-        raise ValueError(f"jobs must be at least 1, got {jobs}; leave it out for all processors")
-    pairs, failures = find_pairs(predictions, labels)
+    jobs, options = _accept.whole("jobs", jobs), options or Options()
+    predictions, labels, output = map(_accept.path, (predictions, labels, output))
+    missing = options.penalty_mm is not None
+    pairs, failures = find_pairs(predictions, labels, options.layout, missing=missing)
     results: list[CaseResult] = []
     for done, result in enumerate(compute(pairs, options, output / "cases", jobs), 1):
         if isinstance(result, Failure):
@@ -61,18 +74,27 @@ def evaluate_folder(
             results.append(result)
         if progress:
             progress(done, len(pairs))
+    if options.layout in PER_CLASS:
+        results, failures = _of_whole_cases(results, failures)
     results.sort(key=lambda r: r.name)
     failures.sort()
-    summary = summary_table(results)
-    for name, frame in (("cases.csv", case_table(results, failures)), ("summary.csv", summary)):
+    nowhere = ghosts(results) if results else []
+    names = metric_names(results, nowhere)
+    summary = summary_table(results, names, options.empty)
+    for name, frame in (
+        ("cases.csv", case_table(results, failures, names)),
+        ("tidy.csv", tidy_table(results, names)),
+        ("summary.csv", summary),
+    ):
         write_atomic(output / name, _encoded(frame.to_csv(index=False)))
-    ranked_by = "cldice" if options.classes == 1 else "cldice/mean"
+    ranked_by = "cldice/mean" if options.several else "cldice"
     content = Content(
         title=f"{predictions.resolve().name} against {labels.resolve().name}",
         folders=(str(predictions), str(labels)),
         options=options,
         results=results,
         failures=failures,
+        ghosts=nowhere,
         summary=summary,
         pictures=_pictures(pairs, results, options, ranked_by),
         ranked_by=ranked_by,
@@ -80,7 +102,22 @@ def evaluate_folder(
         | {name: version(name) for name in ("numpy", "scipy", "scikit-image")},
     )
     write_atomic(output / "report.html", _encoded(page(content)))
-    return Evaluation(results, failures, output / "report.html")
+    return Evaluation(results, failures, output / "report.html", nowhere)
+
+
+def _of_whole_cases(
+    results: Sequence[CaseResult], failures: Sequence[Failure]
+) -> tuple[list[CaseResult], list[Failure]]:
+    """One result per case; a case of which one class failed has none, as its mean would lie."""
+    reasons: dict[str, list[str]] = {}
+    for failure in failures:
+        reasons.setdefault(failure.name, []).append(failure.reason)
+    parts: dict[str, list[CaseResult]] = {}
+    for result in sorted(results, key=lambda r: r.part):
+        if result.name not in reasons:
+            parts.setdefault(result.name, []).append(result)
+    failed = [Failure(name, "; ".join(sorted(found))) for name, found in reasons.items()]
+    return [of_parts(found) for found in parts.values()], failed
 
 
 def _pictures(
@@ -93,7 +130,7 @@ def _pictures(
         return []
     chosen = {0: "worst", len(ranked) - 1: "best"}
     chosen.setdefault(len(ranked) // 2, "median")
-    by_name = {pair.name: pair for pair in pairs}
+    by_name = of_cases(pairs)
     pictures = []
     for at in sorted(chosen):
         name, value = ranked[at].name, ranked[at].values[ranked_by]

@@ -1,18 +1,24 @@
 """The report as one page that needs no other file and no network."""
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
 from tubekit._extras import extra
 from tubekit._html import Html, table
-from tubekit.evaluation.files import Failure, Options
+from tubekit.evaluation.facts import facts
+from tubekit.evaluation.files import Options
+from tubekit.evaluation.pairs import Failure
 from tubekit.evaluation.pictures import dot_plot
 from tubekit.evaluation.style import SCRIPT, STYLE
 from tubekit.evaluation.work import CaseResult
 
 with extra("evaluate", __name__):
     import pandas as pd
+
+
+_BY_CLASS = ("dice", "cldice", "precision", "recall", "hd95", "assd", "betti_error_0")
 
 
 class Picture(NamedTuple):
@@ -32,6 +38,7 @@ class Content(NamedTuple):
     options: Options
     results: Sequence[CaseResult]
     failures: Sequence[Failure]
+    ghosts: Sequence[str]
     summary: pd.DataFrame
     pictures: Sequence[Picture]
     ranked_by: str
@@ -43,9 +50,17 @@ def page(content: Content) -> str:
     shown = [name for name in content.summary["metric"] if _is_main(name)]
     parts = [
         f"<h1>{escape(content.title)}</h1>",
-        _facts(content),
+        facts(
+            content.folders,
+            content.options,
+            len(content.results),
+            len(content.failures),
+            content.ghosts,
+        ),
         _failures(content.failures),
+        _notes(content.results),
         "<h2>Summary</h2>" + _summary(content.summary),
+        _classes(content.summary, len(content.results)),
         "<h2>Cases</h2>" + _cases(content.results, shown),
         "<h2>Distributions</h2><p>A dot is a case (point at it for its name). The line is the "
         "median; the triangle the mean, on the bar of its 95 % bootstrap interval.</p>"
@@ -67,24 +82,10 @@ def _is_main(name: str) -> bool:
     return "/" not in name or name.endswith("/mean")
 
 
-def _facts(content: Content) -> str:
-    options, n = content.options, len(content.results)
-    if options.from_header:
-        spacing = "from the header of each label"
-    elif options.spacing is None:
-        spacing = "not given: distances are in voxels"
-    else:
-        spacing = " × ".join(f"{s:g}" for s in options.spacing) + " mm, for all cases"
-    failed = f", {len(content.failures)} without a result" if content.failures else ""
-    rows = {
-        "Predictions": content.folders[0],
-        "Labels": content.folders[1],
-        "Cases": f"{n} measured{failed}",
-        "Classes": str(options.classes),
-        "Spacing": spacing,
-    }
-    items = "".join(f"<dt>{key}</dt><dd>{escape(value)}</dd>" for key, value in rows.items())
-    return f"<dl>{items}</dl>"
+def _notes(results: Sequence[CaseResult]) -> str:
+    noted = [(r.name, " ".join(r.notes)) for r in results if r.notes]
+    items = "".join(f"<li><b>{escape(name)}</b>: {escape(text)}</li>" for name, text in noted)
+    return f"<h2>Notes</h2><ul>{items}</ul>" if noted else ""
 
 
 def _failures(failures: Sequence[Failure]) -> str:
@@ -95,6 +96,25 @@ def _failures(failures: Sequence[Failure]) -> str:
         '<section class="failed"><h2>Cases without a result</h2><p>They are in no mean and no '
         f"figure below.</p><ul>{items}</ul></section>"
     )
+
+
+def _classes(summary: pd.DataFrame, cases: int) -> str:
+    """Means over cases by class; how many cases the overlap is defined in says how rare one is."""
+    by_class: dict[str, dict[str, float]] = {}
+    for row in summary.itertuples(index=False):
+        metric, _, name = str(row.metric).partition("/")
+        if name not in ("", "mean", "union") and metric in _BY_CLASS:
+            by_class.setdefault(name, {"n": row.n})[metric] = float(row.mean)
+    if not by_class:
+        return ""
+    shown = [name for name in _BY_CLASS if any(name in values for values in by_class.values())]
+    rows = (
+        (name, f"{values['n']} of {cases}", *(_cell(values.get(m, math.nan)) for m in shown))
+        for name, values in by_class.items()
+    )
+    head = ("class", "cases with Dice", *shown)
+    caption = "Means over cases by class; tidy.csv and summary.csv hold all metrics"
+    return "<h2>Classes</h2>" + table(caption, head, rows).text
 
 
 def _cases(results: Sequence[CaseResult], shown: Sequence[str]) -> str:

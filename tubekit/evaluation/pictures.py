@@ -1,6 +1,7 @@
 """Pictures of a report: one dot per case, and mistakes drawn over the worst and best cases."""
 
 import base64
+import functools
 import math
 from collections.abc import Sequence
 from html import escape
@@ -8,7 +9,9 @@ from html import escape
 import numpy as np
 from jaxtyping import Bool
 
-from tubekit.evaluation.files import Options, Pair, read_pair
+from tubekit.evaluation.files import Options, read_pair
+from tubekit.evaluation.pairs import Pair
+from tubekit.geometry._input import without_flat_axes
 from tubekit.metrics.pair import joint_box
 from tubekit.plots import overlay, png_bytes
 from tubekit.types import Spacing
@@ -71,8 +74,8 @@ def dot_plot(
     )
 
 
-def case_picture(pair: Pair, options: Options) -> tuple[str, str]:
-    """What a prediction finds, invents and misses, all classes together.
+def case_picture(pairs: Sequence[Pair], options: Options) -> tuple[str, str]:
+    """What a prediction finds, invents and misses, all classes (and their files) together.
 
     Volumes are projected along their first axis: a pixel is set where any voxel behind it is.
 
@@ -81,8 +84,11 @@ def case_picture(pair: Pair, options: Options) -> tuple[str, str]:
     Raises:
         ReadError, ValueError: as ``read_pair``, when a file has changed since it was measured.
     """
-    maps = read_pair(pair, options)
-    pred, label, spacing = maps.pred > 0, maps.label > 0, maps.spacing
+    read = [read_pair(pair, options) for pair in pairs]
+    spacing = read[0].spacing
+    pred = functools.reduce(np.logical_or, (options.foreground(maps.pred) for maps in read))
+    label = functools.reduce(np.logical_or, (options.foreground(maps.label) for maps in read))
+    (pred, spacing), (label, _) = without_flat_axes(pred, spacing), without_flat_axes(label)
     if pred.ndim == 3:
         pred, label = np.any(pred, axis=0), np.any(label, axis=0)
         spacing = spacing[1:]

@@ -5,34 +5,33 @@ import dataclasses
 import hashlib
 import json
 import math
-import multiprocessing
+import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
-import torch
-
 import tubekit
+from tubekit._machine import processes
 from tubekit.data.storage import file_sha256, write_atomic
-from tubekit.evaluation.files import Failure, Options, Pair, read_pair
-from tubekit.metrics import case_report
-from tubekit.types import Spacing
+from tubekit.evaluation.files import Options, read_pair
+from tubekit.evaluation.pairs import Failure, Pair
+from tubekit.metrics import CaseReport, case_report
+from tubekit.metrics.cases import side_by_side
 
 # Part of every key: raise it when a number changes its meaning, so that old results are not used.
-_FORMAT = 2
+_FORMAT = 3
+_STARTING_S = 3.0
+"""What it takes to start processes: a folder of small cases is done sooner without."""
 
 
 @dataclasses.dataclass(frozen=True)
-class CaseResult:
-    """Numbers of one case; the fields are those of ``tubekit.metrics.CaseReport``."""
+class CaseResult(CaseReport):
+    """Numbers of one case, or of one class of it that has files of its own."""
 
-    name: str
-    values: dict[str, float]
-    spacing: Spacing
-    definitions: dict[str, str]
-    policy: dict[str, str]
+    name: str = ""
+    part: str = ""
 
 
 def compute(
@@ -45,14 +44,16 @@ def compute(
         options: what is asked.
         folder: holds one JSON file per finished case, named by the content of both files and the
             options; what is found there is not computed again.
-        jobs: processes, one thread each; 1 works in this process.
+        jobs: processes, which share the processors. With 1 all work is done in this process, and
+            so are the first seconds of it where there are more cases than processes.
     """
-    if jobs == 1 or len(pairs) == 1:
-        for pair in pairs:
-            yield one(pair, options, folder)
+    waiting, begun, jobs = list(pairs), time.monotonic(), min(jobs, len(pairs))
+    while waiting and (jobs == 1 or _still_first(len(pairs), jobs, begun)):
+        yield one(waiting.pop(0), options, folder)
+    if not waiting:
         return
     alone: list[Pair] = []
-    for pair, result in _in_processes(pairs, options, folder, min(jobs, len(pairs))):
+    for pair, result in _in_processes(waiting, options, folder, min(jobs, len(waiting))):
         if result is None:
             alone.append(pair)
         else:
@@ -70,23 +71,32 @@ def one(pair: Pair, options: Options, folder: Path) -> CaseResult | Failure:
     try:
         path = folder / f"{key(pair, options)}.json"
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-            return _result(pair.name, json.loads(path.read_text()))
+            return _result(pair, json.loads(path.read_text()))
         maps = read_pair(pair, options)
         report = case_report(
             maps.pred,
             maps.label,
             spacing=maps.spacing,
-            classes=options.classes,
+            classes=options.asked,
             tolerances_mm=options.tolerances_mm,
             hd95=options.hd95,
             nsd=options.nsd,
+            empty=options.empty,
+            ignore=options.ignore,
+            penalty_mm=options.penalty_mm,
+            names=options.names,
         ).to_dict()
+        report["notes"] += [maps.note] * bool(maps.note)
         write_atomic(path, json.dumps(report, allow_nan=False).encode())
-        return _result(pair.name, report)
+        return _result(pair, report)
     # Whatever is wrong with one case must not stop the others.
     except Exception as error:
         told = isinstance(error, (ValueError, OSError))
         return Failure(pair.name, f"{error}" if told else f"{type(error).__name__}: {error}")
+
+
+def _still_first(cases: int, jobs: int, begun: float) -> bool:
+    return jobs < cases and time.monotonic() - begun < _STARTING_S
 
 
 def key(pair: Pair, options: Options) -> str:
@@ -94,7 +104,7 @@ def key(pair: Pair, options: Options) -> str:
     content = {
         "format": _FORMAT,
         "version": tubekit.__version__,
-        "pred": file_sha256(pair.pred),
+        "pred": pair.pred and file_sha256(pair.pred),
         "label": file_sha256(pair.label),
         "options": dataclasses.asdict(options),
     }
@@ -105,9 +115,7 @@ def _in_processes(
     pairs: Sequence[Pair], options: Options, folder: Path, jobs: int
 ) -> Iterator[tuple[Pair, CaseResult | Failure | None]]:
     """Results from new processes; None for cases that were lost with a process."""
-    # Started anew, not forked: the parent may hold threads and locks.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, context, initializer=torch.set_num_threads, initargs=(1,))
+    pool = processes(jobs)
     try:
         waiting = {}
         for pair in pairs:
@@ -124,8 +132,22 @@ def _in_processes(
         pool.shutdown(cancel_futures=True)
 
 
-def _result(name: str, content: dict[str, Any]) -> CaseResult:
+def _result(pair: Pair, content: dict[str, Any]) -> CaseResult:
     values = {k: math.nan if v is None else float(v) for k, v in content["values"].items()}
-    return CaseResult(
-        name, values, tuple(content["spacing"]), content["definitions"], content["policy"]
+    lists = {name: tuple(content[name]) for name in ("spacing", "absent", "notes")}
+    return CaseResult(**{**content, **lists, "values": values}, name=pair.name, part=pair.part)
+
+
+def of_parts(parts: Sequence[CaseResult]) -> CaseResult:
+    """One case from the results of its classes, each of which has files of its own."""
+    first, classes = parts[0], {result.part: result for result in parts}
+    absent = tuple(part for part, result in classes.items() if result.absent)
+    present = [part for part in classes if part not in absent]
+    notes = (f"{part}: {note}" for part, result in classes.items() for note in result.notes)
+    return dataclasses.replace(
+        first,
+        values=side_by_side({p: r.values for p, r in classes.items()}, present, None),
+        absent=absent,
+        notes=tuple(notes),
+        part="",
     )

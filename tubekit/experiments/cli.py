@@ -1,4 +1,4 @@
-"""The commands `tubekit run` and `tubekit ledger`."""
+"""The commands `tubekit run` and `tubekit ledger`, and `tubekit predict` with a recipe."""
 
 from pathlib import Path
 from typing import Annotated
@@ -57,6 +57,29 @@ def run_command(
     failures = work(jobs, root=root, device=device, precision=precision)
     if failures:
         raise ValueError(f"{len(failures)} of {len(jobs)} runs failed:\n" + "\n".join(failures))
+
+
+def predict_command(
+    recipe_id: Annotated[str, typer.Argument(metavar="MODEL", help="e.g. table-2/retina/srl")],
+    image: Annotated[
+        Path, typer.Argument(metavar="IN", help="an image of the kind that the recipe trains on")
+    ],
+    output: Annotated[
+        Path, typer.Argument(metavar="OUT", help="label map to write, .png or .nii.gz")
+    ],
+    chapter: Annotated[str, typer.Option(help="chapter of the recipe, e.g. skeleton_recall")],
+    profile: Annotated[str, typer.Option(help="smoke, laptop or full")] = "smoke",
+    seed: Annotated[int, typer.Option(help="of the training")] = 0,
+    device: Device = "auto",
+) -> None:
+    """Segment an image with the network of a recipe of the book; the first call trains it."""
+    with extra("all", "tubekit predict"):
+        from tubekit.experiments.prediction import predict_file
+        from tubekit.experiments.recipes import recipe
+
+    found = recipe(chapter, profile, recipe_id)  # type: ignore[arg-type]
+    predict_file(found, image, output, seed=seed, device=device)
+    print(f"wrote {output}")
 
 
 def ledger_command(

@@ -3,34 +3,20 @@
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
-from tubekit import _check
 from tubekit.data import (
     DataUnavailable,
     clip_window,
     kfold,
     load_cases,
     load_manifest,
-    with_vesselness,
 )
+from tubekit.experiments.preparation import Preparation
 from tubekit.experiments.record import Source
 from tubekit.phantoms import ARTERIES, phantom_cases
 from tubekit.types import Case
-
-# Scales are about the radii of the vessels: millimetres in the liver, pixels in a photograph.
-VESSELNESS: Mapping[str, Mapping[str, Any]] = {
-    "liver": {"filter": "jerman"},
-    "vascular": {"filter": "jerman", "sigmas_mm": (1.0, 1.5, 2.0, 3.0)},
-    "retina": {
-        "filter": "jerman",
-        "sigmas_mm": (1.0, 2.0, 3.0, 4.0),
-        "tau": 0.75,
-        "bright": False,
-        "channel": 1,
-    },
-}
 
 
 class CaseSet(NamedTuple):
@@ -80,7 +66,7 @@ def cross_validation(
     Args:
         scale: factor on the image size, for small budgets; one, or one per axis.
         limit: at most this many validation and test cases each; ``None`` for all.
-        vesselness: name of settings in ``VESSELNESS`` to append the map, or ``None``.
+        vesselness: name of settings in ``preparation.VESSELNESS`` to append the map, or ``None``.
     """
     try:
         cases = all_cases(name, scale)
@@ -112,14 +98,10 @@ def add_vesselness(split: Split, settings: str | None) -> Split:
     """The same split with the vesselness map as a further channel of every image."""
     if settings is None:
         return split
-    _check.option("vesselness", settings, list(VESSELNESS))
-
-    options = dict(VESSELNESS[settings])
-    # The phantom that takes the place of absent photographs is grey.
-    options["channel"] = min(options.get("channel", 0), split.train[0].image.shape[0] - 1)
+    prepare = Preparation(vesselness=settings).apply
 
     def added(cases: Sequence[Case]) -> list[Case]:
-        return [with_vesselness(case, **options) for case in cases]
+        return [prepare(case) for case in cases]
 
     further = {n: t._replace(cases=added(t.cases)) for n, t in split.further.items()}
     return dataclasses.replace(
@@ -192,7 +174,7 @@ def phantom_split(
         binary: merge all classes into one.
         size: voxels per axis; ``None`` for the phantom's usual size.
         window: lowest and highest intensity to keep; ``None`` for all.
-        vesselness: name of settings in ``VESSELNESS`` to append the map, or ``None``.
+        vesselness: name of settings in ``preparation.VESSELNESS`` to append the map, or ``None``.
     """
     trained, chosen, tested = (
         list(_phantoms(name, count, offset, binary, size, window))

@@ -1,6 +1,7 @@
 """Test metrics of one predicted label map, binary or multi-class."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -24,10 +25,12 @@ class Measure(NamedTuple):
     counted: bool = False
 
 
-# The order is the order of the tables.
+# The order is the order of the tables. Two empty masks, e.g. of a slice without the organ, agree.
 MEASURES: dict[str, Measure] = {
-    "dice": Measure(metrics.dice, "Dice (%)", True, percent=True, counted=True),
-    "cldice": Measure(metrics.cldice, "clDice (%)", True, percent=True),
+    "dice": Measure(
+        partial(metrics.dice, empty="perfect"), "Dice (%)", True, percent=True, counted=True
+    ),
+    "cldice": Measure(partial(metrics.cldice, empty="perfect"), "clDice (%)", True, percent=True),
     "betti_error_0": Measure(metrics.betti_error_0, "β₀ error", False),
     "betti_error_1": Measure(metrics.betti_error_1, "β₁ error", False),
     "precision": Measure(metrics.precision, "Precision (%)", True, percent=True, counted=True),
@@ -35,17 +38,24 @@ MEASURES: dict[str, Measure] = {
     "false_positive_rate": Measure(
         metrics.false_positive_rate, "FPR (%)", False, percent=True, counted=True
     ),
-    "iou": Measure(metrics.iou, "IoU (%)", True, percent=True, counted=True),
+    "iou": Measure(
+        partial(metrics.iou, empty="perfect"), "IoU (%)", True, percent=True, counted=True
+    ),
     "hd95": Measure(metrics.hd95, "HD95", False),
     "assd": Measure(metrics.assd, "ASSD", False),
     "hausdorff": Measure(metrics.hausdorff, "HD", False),
     "average_hausdorff": Measure(metrics.average_hausdorff, "AHD", False),
-    "centerline_f1": Measure(metrics.centerline_f1, "Centre-line F1 (%)", True, percent=True),
+    "centerline_f1": Measure(
+        partial(metrics.centerline_f1, empty="perfect"), "Centre-line F1 (%)", True, percent=True
+    ),
     "topology_sensitivity": Measure(
         metrics.topology_sensitivity, "Centre line found (%)", True, percent=True
     ),
     "hallucination_rate": Measure(
-        metrics.hallucination_rate, "Hallucinated (%)", False, percent=True
+        partial(metrics.hallucination_rate, empty="perfect"),
+        "Hallucinated (%)",
+        False,
+        percent=True,
     ),
     "branches_detected": Measure(metrics.branches_detected, "BD (%)", True, percent=True),
     "tree_length_detected": Measure(metrics.tree_length_detected, "TLD (%)", True, percent=True),

@@ -11,6 +11,7 @@ import functools
 import numpy as np
 from jaxtyping import Float32
 
+from tubekit._machine import side_by_side
 from tubekit.data import (
     DataUnavailable,
     clip_window,
@@ -93,7 +94,8 @@ def rendered_cases(spacing_mm: float, count: int | None = None) -> tuple[Case, .
     Raises:
         DataUnavailable: the masks cannot be found.
     """
-    return tuple(_rendered(case, spacing_mm) for case in all_cases("ircad01_masks", limit=count))
+    masks = all_cases("ircad01_masks", limit=count)
+    return tuple(side_by_side(lambda case: _rendered(case, spacing_mm), masks))
 
 
 @functools.lru_cache(maxsize=2)

@@ -1,12 +1,36 @@
-"""What every function on masks asks of its argument."""
+"""The door of the functions on images: what they take, and axes that are none."""
 
 import numpy as np
 from jaxtyping import Bool, Shaped
 
-from tubekit import _check
+from tubekit import _accept, _check
+from tubekit._accept import Array
+from tubekit.types import Spacing
 
 
-def binary_image(mask: Shaped[np.ndarray, "*s"]) -> Bool[np.ndarray, "*s"]:
+def plain_image(name: str, value: Shaped[Array, "*s"]) -> Shaped[np.ndarray, "*s"]:
+    """Return an array that every compiled loop takes; ValueError unless it is 2-D or 3-D.
+
+    Read-only arrays are copied: a loop would be compiled once more for them.
+    """
+    image = _accept.array(name, value)
+    _check.dimensions(name, image, (2, 3))
+    return image if image.flags.writeable else image.copy()
+
+
+def binary_image(mask: Shaped[Array, "*s"]) -> Bool[np.ndarray, "*s"]:
     """Return ``mask`` as bool; ValueError unless it is 2-D or 3-D and holds only 0 and 1."""
-    _check.dimensions("mask", mask, (2, 3))
-    return _check.binary("mask", mask)
+    return _check.binary("mask", plain_image("mask", mask))
+
+
+def without_flat_axes(
+    image: Shaped[np.ndarray, "*s"], spacing: Spacing = ()
+) -> tuple[Shaped[np.ndarray, "..."], Spacing]:
+    """A volume of one slice as the image it is, and the spacing of the axes that stay.
+
+    A view: an axis of one voxel is dropped, as long as two are left. What a function makes of the
+    image gets its shape back by ``reshape``.
+    """
+    flat = [axis for axis, size in enumerate(image.shape) if size == 1][: image.ndim - 2]
+    kept = tuple(step for axis, step in enumerate(spacing) if axis not in flat)
+    return image.squeeze(tuple(flat)), kept

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float32, Shaped
 
-from tubekit import _check
+from tubekit import _accept, _check
+from tubekit._accept import Array, SpacingLike
 from tubekit.geometry._derivatives import (
     CURVE,
     SLOPE_THEN_SMOOTH,
@@ -17,9 +18,10 @@ from tubekit.geometry._derivatives import (
     SMOOTH_THEN_SLOPE,
     derivative_weights,
 )
+from tubekit.geometry._input import without_flat_axes
+from tubekit.geometry.kernels.boxes import foreground_box
 from tubekit.geometry.kernels.compiled import in_slabs
 from tubekit.geometry.kernels.hessian import hessian_eigenvalues_in_planes
-from tubekit.types import Spacing
 
 CHUNK = 2**16
 """Voxels whose eigenvalues a thread holds at a time."""
@@ -39,19 +41,21 @@ class ScaleSpace:
 
     Attributes:
         sigmas: the scales, checked.
+        ndim: 2 or 3; a volume of one slice is an image.
         unit: grey values that one unit of the normalised eigenvalues stands for.
     """
 
     def __init__(
         self,
-        image: Shaped[np.ndarray, "*s"],
+        image: Shaped[Array, "*s"],
         sigmas_mm: Iterable[float],
-        spacing: Spacing | None,
+        spacing: SpacingLike | None,
         *,
         bright: bool,
         hessian: str,
-        mask: Shaped[np.ndarray, "..."] | None = None,
+        mask: Shaped[Array, "..."] | None = None,
     ) -> None:
+        image = _accept.array("image", image)
         _check.dimensions("image", image, (2, 3))
         if image.dtype.kind not in "buif" or image.size == 0:
             raise ValueError(
@@ -59,13 +63,16 @@ class ScaleSpace:
                 "pass one intensity per voxel"
             )
         self.sigmas = checked_scales(sigmas_mm)
-        self._shape = image.shape
+        self._given = image.shape
         self._sign = -1.0 if bright else 1.0
         self._hessian = hessian
+        mask = None if mask is None else _checked_mask(mask, image.shape)
+        image, steps = without_flat_axes(image, _check.spacing(spacing, image.ndim))
+        self._shape, self.ndim = image.shape, image.ndim
         self._mask, self._box = _boxed(mask, image.shape)
         self._places = _with_plane_axis(self._box, slice(0, 1))
         self._lengths = _with_plane_axis(image.shape, 1)
-        self._steps = _with_plane_axis(_check.spacing(spacing, image.ndim), 1.0)
+        self._steps = _with_plane_axis(steps, 1.0)
         reach = [r for _, r in self._weights(max(self.sigmas))]
         read = tuple(
             slice(max(0, s.start - r), s.stop + r) for s, r in zip(self._places, reach, strict=True)
@@ -88,12 +95,11 @@ class ScaleSpace:
         z, y, x = (w[:, s] for w, s in zip(weights, self._places, strict=True))
         z = z[: CURVE + 1] * (self._sign * sigma**2)  # the first axis needs no more
         z, y, x = (np.ascontiguousarray(w, np.float32) for w in (z, y, np.moveaxis(x, 1, 2)))
-        terms = _terms(len(self._shape))
+        terms = _terms(self.ndim)
         maps = np.empty((count, *self.box_shape), dtype=np.float32)
-        order = len(self._shape)
 
         def work(here: slice) -> None:
-            rows = np.empty((here.stop - here.start, y.shape[1], order, x.shape[2]), np.float32)
+            rows = np.empty((here.stop - here.start, y.shape[1], self.ndim, x.shape[2]), np.float32)
             hessian_eigenvalues_in_planes(here.start, self._image, terms, z, y, x, first, rows)
             for target, values in zip(maps, function(np.moveaxis(rows, 2, 0)), strict=True):
                 target[here] = values if self._mask is None else values * self._mask[here]
@@ -109,10 +115,10 @@ class ScaleSpace:
     def uncropped(self, box: Float32[np.ndarray, "z y x"]) -> Float32[np.ndarray, "*s"]:
         """Put a result over the box back into the image's grid, 0 elsewhere."""
         if self._mask is None:
-            return box.reshape(self._shape)
+            return box.reshape(self._given)
         whole = np.zeros(self._shape, dtype=np.float32)
         whole[self._box] = box.reshape(whole[self._box].shape)
-        return whole
+        return whole.reshape(self._given)
 
     def _weights(self, sigma: float) -> list[tuple[np.ndarray, int]]:
         return [
@@ -195,30 +201,30 @@ def checked_scales(sigmas_mm: Iterable[float]) -> tuple[float, ...]:
     return sigmas
 
 
+def _checked_mask(mask: Array, shape: tuple[int, ...]) -> Bool[np.ndarray, "..."]:
+    inside = _check.binary("mask", _accept.array("mask", mask))
+    if inside.shape != shape:
+        raise ValueError(
+            f"mask must lie on the image's grid: expected shape {shape}, got {inside.shape}; "
+            "crop or resample to one grid"
+        )
+    if not inside.any():
+        raise ValueError(
+            "mask must hold at least one voxel, got an empty one; pass mask=None to use the "
+            "whole image"
+        )
+    return inside
+
+
 def _boxed(
-    mask: Shaped[np.ndarray, "..."] | None, shape: tuple[int, ...]
+    mask: Bool[np.ndarray, "..."] | None, shape: tuple[int, ...]
 ) -> tuple[Bool[np.ndarray, "z y x"] | None, tuple[slice, ...]]:
     """The mask cut to its box and seen as planes, and the box."""
     if mask is None:
         return None, tuple(slice(0, n) for n in shape)
-    if mask.shape != shape:
-        raise ValueError(
-            f"mask must lie on the image's grid: expected shape {shape}, got {mask.shape}; "
-            "crop or resample to one grid"
-        )
-    inside = _check.binary("mask", mask)
-    box = []
-    for axis in range(inside.ndim):
-        others = tuple(a for a in range(inside.ndim) if a != axis)
-        (places,) = np.nonzero(inside.any(axis=others))
-        if places.size == 0:
-            raise ValueError(
-                "mask must hold at least one voxel, got an empty one; pass mask=None to use the "
-                "whole image"
-            )
-        box.append(slice(int(places[0]), int(places[-1]) + 1))
-    cut = inside[tuple(box)]
-    return cut.reshape(_with_plane_axis(cut.shape, 1)), tuple(box)
+    box = foreground_box(mask.reshape(shape), 0) or ()
+    cut = mask.reshape(shape)[box]
+    return cut.reshape(_with_plane_axis(cut.shape, 1)), box
 
 
 def _in_unit_range(image: Shaped[np.ndarray, "z y x"]) -> tuple[np.ndarray, float]:

@@ -19,8 +19,8 @@ from scipy.sparse import csgraph
 from tubekit.geometry.skeleton_paths import neighbours
 
 _Graph = dict[int, set[int]]
-_AT_ONCE = 1 << 16
-"""How many voxels ask for their nearest piece at once; more would only need more memory."""
+_AT_ONCE = 1 << 15
+"""How many voxels are looked at together; more would only need more memory."""
 
 
 def branches_along(
@@ -170,13 +170,15 @@ def _adjacency(
     beside: _Graph = {number: set() for number in range(1, int(names.max(initial=0)) + 1)}
     for axis, size in enumerate(shape):
         step = math.prod(shape[axis + 1 :])
-        ahead = voxels + step
-        at = np.searchsorted(voxels[:-1], ahead)  # what lies beyond all is sent to the last
-        border = np.flatnonzero((voxels[at] == ahead) & (names[at] != names))
-        border = border[voxels[border] // step % size < size - 1]  # else the next row begins
-        for a, b in np.unique(np.stack([names[border], names[at[border]]]), axis=1).T.tolist():
-            beside[a].add(b)
-            beside[b].add(a)
+        for start in range(0, len(voxels), _AT_ONCE):
+            here, own = (values[start : start + _AT_ONCE] for values in (voxels, names))
+            at = np.searchsorted(voxels[:-1], here + step)  # beyond all: sent to the last
+            border = np.flatnonzero((voxels[at] == here + step) & (names[at] != own))
+            border = border[here[border] // step % size < size - 1]  # else the next row begins
+            pairs = np.stack([own[border], names[at[border]]])
+            for a, b in np.unique(pairs, axis=1).T.tolist():
+                beside[a].add(b)
+                beside[b].add(a)
     return beside
 
 

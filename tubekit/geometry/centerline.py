@@ -34,7 +34,7 @@ def centerline(objects: Shaped[np.ndarray, "z y x"], ndim: int) -> Int[np.ndarra
     if ndim == 2:
         count = thin_image(image, voxels, row)
     else:
-        count, last = thin_volume(image, voxels, row, plane, 4 if len(objects) == 1 else 6)
+        count, last = thin_volume(image, voxels, row, plane)
     found = [_coordinates(voxels[:count], framed.shape)]
     if len(last):
         np.not_equal(inside, 0, out=interior.view(bool))

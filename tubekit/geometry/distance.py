@@ -2,27 +2,31 @@
 
 import functools
 import math
+from collections.abc import Iterator
 
 import edt
 import numpy as np
-import torch
 from jaxtyping import Bool, Float32, Float64, Integer, Shaped
 from scipy.spatial import cKDTree
 
 from tubekit import _check
-from tubekit.geometry._input import binary_image
+from tubekit._accept import Array, SpacingLike
+from tubekit._machine import threads
+from tubekit.geometry._input import binary_image, without_flat_axes
 from tubekit.geometry.kernels.compiled import in_slabs
 from tubekit.geometry.kernels.nearest import across_planes, across_rows, along_rows, search
 from tubekit.types import Spacing
 
 _NEARBY = 1500
 """How many voxels around a place are looked at one by one."""
+_AT_ONCE = 1 << 16
+"""How many voxels are looked around at a time; more would only need more memory."""
 _FEW = 300
 """One far voxel in so many of the grid: fewer ask a tree, more are worth passes over the grid."""
 
 
 def distance_transform(
-    mask: Shaped[np.ndarray, "*s"], spacing: Spacing | None = None
+    mask: Shaped[Array, "*s"], spacing: SpacingLike | None = None
 ) -> Float32[np.ndarray, "*s"]:
     """Euclidean distance from the centre of each mask voxel to that of the nearest other voxel.
 
@@ -39,12 +43,14 @@ def distance_transform(
     steps = _check.spacing(spacing, mask.ndim)
     if mask.size == 0:
         return np.zeros(mask.shape, dtype=np.float32)
-    return edt.edt(np.ascontiguousarray(mask), anisotropy=steps)
+    image, steps = without_flat_axes(mask, steps)
+    distance: np.ndarray = edt.edt(np.ascontiguousarray(image), anisotropy=steps)
+    return distance.reshape(mask.shape)
 
 
 def signed_distance(
-    mask: Shaped[np.ndarray, "*s"],
-    spacing: Spacing | None = None,
+    mask: Shaped[Array, "*s"],
+    spacing: SpacingLike | None = None,
     *,
     as_released: bool = False,
 ) -> Float32[np.ndarray, "*s"]:
@@ -53,7 +59,8 @@ def signed_distance(
     Outside it is the distance d to the nearest mask voxel, inside -(d - h) with d the distance to
     the nearest background voxel. The step h is one voxel, so that the innermost side of the
     boundary has the value 0. With a spacing it is the smallest voxel side: the map then doubles
-    when the spacing doubles, and no voxel inside is positive.
+    when the spacing doubles, and no voxel inside is positive. The thickness of a single slice is
+    no side: a volume of one slice is an image.
 
     Args:
         mask: binary, 2-D or 3-D.
@@ -73,39 +80,44 @@ def signed_distance(
     steps = _check.spacing(spacing, mask.ndim)
     if mask.all() or not mask.any():
         return np.zeros(mask.shape, dtype=np.float32)
-    step = np.float32(1.0 if as_released else min(steps))
+    image, steps = without_flat_axes(mask, steps)
+    across = [side for side, size in zip(steps, image.shape, strict=True) if size > 1]
+    step = np.float32(1.0 if as_released else min(across))
     # Both sides in one pass: with two labels each voxel finds the nearest of the other label.
-    sides = np.ascontiguousarray(mask).view(np.uint8) + np.uint8(1)
-    distance = edt.edt(sides, anisotropy=steps, parallel=torch.get_num_threads())
-    return np.where(mask, step - distance, distance)
+    sides = np.ascontiguousarray(image).view(np.uint8) + np.uint8(1)
+    distance = edt.edt(sides, anisotropy=steps, parallel=threads())
+    np.subtract(step, distance, out=distance, where=image)
+    return distance.reshape(mask.shape)
 
 
-def surface(mask: Shaped[np.ndarray, "*s"]) -> Bool[np.ndarray, "*s"]:
+def surface(mask: Shaped[Array, "*s"]) -> Bool[np.ndarray, "*s"]:
     """Mask voxels with a face neighbour outside the mask.
 
     Args:
         mask: binary, 2-D or 3-D. Beyond the image lies background, so mask voxels on the border
-            of the image belong to the surface.
+            of the image belong to the surface. A volume of one slice is an image, and its surface
+            the contour.
     Returns:
         The mask without its erosion by the face cross.
     Raises:
         ValueError: ``mask`` not binary or not 2-D or 3-D.
     """
     mask = binary_image(mask)
-    inner = mask.copy()
-    for axis in range(mask.ndim):
-        eroded, source = np.moveaxis(inner, axis, 0), np.moveaxis(mask, axis, 0)
+    image, _ = without_flat_axes(mask)
+    inner = image.copy()
+    for axis in range(image.ndim):
+        eroded, source = np.moveaxis(inner, axis, 0), np.moveaxis(image, axis, 0)
         eroded[1:] &= source[:-1]
         eroded[:-1] &= source[1:]
         eroded[:1] = eroded[-1:] = False
-    inner ^= mask  # the inside is part of the mask, so this takes it away
-    return inner
+    inner ^= image  # the inside is part of the mask, so this takes it away
+    return inner.reshape(mask.shape)
 
 
 def nearest_distances(
-    points: Shaped[np.ndarray, "*s"],
-    others: Shaped[np.ndarray, "..."],
-    spacing: Spacing | None = None,
+    points: Shaped[Array, "*s"],
+    others: Shaped[Array, "..."],
+    spacing: SpacingLike | None = None,
 ) -> Float64[np.ndarray, " n"]:
     """Distance from each voxel of one mask to the nearest voxel of another, without a map.
 
@@ -130,10 +142,13 @@ def nearest_distances(
     # In C order, so that strides and the flat array agree.
     field = np.ascontiguousarray(np.pad(others, [(n, n) for n in margin]))
     strides = np.array(field.strides)  # a bool has one byte: strides count voxels
-    at = _places(points)
+    at = np.flatnonzero(points)
     found = np.full(len(at), np.inf)
-    places = (at + margin) @ strides
-    in_slabs(search, len(at), field.reshape(-1), places, offsets @ strides, lengths, found)
+    for part in _parts(len(at)):
+        places = (_places(at[part], points.shape) + margin) @ strides
+        around = field.reshape(-1), places, offsets @ strides, lengths
+        in_slabs(search, len(places), *around, found[part])
+    del field
     far = np.flatnonzero(np.isinf(found))
     if far.size and others.any():
         way = _from_grid if far.size * _FEW > others.size else _from_tree
@@ -141,33 +156,40 @@ def nearest_distances(
     return found
 
 
+def _parts(length: int) -> Iterator[slice]:
+    """A list in parts: coordinates are needed of some at a time, and take 24 bytes each."""
+    return (slice(start, start + _AT_ONCE) for start in range(0, length, _AT_ONCE))
+
+
 def _from_tree(
-    places: Integer[np.ndarray, "n d"], others: Bool[np.ndarray, "..."], size: np.ndarray
+    at: Integer[np.ndarray, " n"], others: Bool[np.ndarray, "..."], size: np.ndarray
 ) -> Float64[np.ndarray, " n"]:
-    known = _places(others)
-    _, nearest = cKDTree(known * size).query(places * size, workers=torch.get_num_threads())
+    places = _places(at, others.shape)
+    known = _places(np.flatnonzero(others), others.shape)
+    _, nearest = cKDTree(known * size).query(places * size, workers=threads())
     return _lengths(places - known[nearest], size)
 
 
 def _from_grid(
-    places: Integer[np.ndarray, "n d"], others: Bool[np.ndarray, "..."], size: np.ndarray
+    at: Integer[np.ndarray, " n"], others: Bool[np.ndarray, "..."], size: np.ndarray
 ) -> Float64[np.ndarray, " n"]:
     flat = 3 - others.ndim  # a picture is a volume of one plane
     volume = others.reshape((1,) * flat + others.shape)
-    places = np.pad(places, ((0, 0), (flat, 0)))
     size = np.pad(size, (flat, 0), constant_values=1.0)
     small = np.int16 if max(volume.shape) < 2**15 else np.int32
     step, row = np.empty(volume.shape, small), np.empty(volume.shape, small)
-    found = np.empty(len(places))
+    found = np.empty(len(at))
     in_slabs(along_rows, len(volume), volume, step)
     in_slabs(across_rows, len(volume), step, row, size[1], size[2])
-    in_slabs(across_planes, len(places), places, step, row, size, found)
+    for part in _parts(len(at)):
+        places = np.ascontiguousarray(_places(at[part], volume.shape))
+        in_slabs(across_planes, len(places), places, step, row, size, found[part])
     return found
 
 
-def _places(mask: Bool[np.ndarray, "*s"]) -> Integer[np.ndarray, "n d"]:
-    """Indices of the mask voxels; several times faster than ``numpy.nonzero`` in 3-D."""
-    return np.stack(np.unravel_index(np.flatnonzero(mask), mask.shape), axis=1)
+def _places(at: Integer[np.ndarray, " n"], shape: tuple[int, ...]) -> Integer[np.ndarray, "n d"]:
+    """Indices of voxels; for a mask several times faster than ``numpy.nonzero`` in 3-D."""
+    return np.stack(np.unravel_index(at, shape), axis=1)
 
 
 @functools.lru_cache(maxsize=64)

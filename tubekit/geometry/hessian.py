@@ -4,15 +4,15 @@ import numpy as np
 from jaxtyping import Float32, Shaped
 
 from tubekit import _check
+from tubekit._accept import Array, SpacingLike
 from tubekit.geometry._derivatives import DISCRETISATIONS
 from tubekit.geometry._scale_space import ScaleSpace
-from tubekit.types import Spacing
 
 
 def hessian_eigenvalues(
-    image: Shaped[np.ndarray, "*s"],
+    image: Shaped[Array, "*s"],
     sigma_mm: float,
-    spacing: Spacing | None = None,
+    spacing: SpacingLike | None = None,
     *,
     hessian: str = "gaussian",
     normalise: bool = False,
@@ -34,7 +34,8 @@ def hessian_eigenvalues(
             differences of neighbours, hardly smoothed along that axis.
         normalise: multiply by sigma², so that tubes of all widths answer alike, each at its scale.
     Returns:
-        d = 2 or 3 eigenvalues in grey values per mm² (in grey values if normalised).
+        d = 2 or 3 eigenvalues in grey values per mm² (in grey values if normalised); 2 for a
+        volume of one slice, which is an image.
     Raises:
         ValueError: ``image`` not 2-D or 3-D, empty, not real or not finite; a bad ``sigma_mm``,
             ``spacing`` or ``hessian``.
@@ -46,5 +47,5 @@ def hessian_eigenvalues(
     space = ScaleSpace(image, [sigma_mm], spacing, bright=False, hessian=hessian)
     sigma = space.sigmas[0]
     factor = np.float32(space.unit / (1 if normalise else sigma**2))
-    maps = space.measure(sigma, image.ndim, lambda eigenvalues: list(eigenvalues * factor))
-    return np.stack([space.uncropped(m) for m in maps])
+    maps = space.measure(sigma, space.ndim, lambda eigenvalues: list(eigenvalues * factor))
+    return maps.reshape(space.ndim, *image.shape)

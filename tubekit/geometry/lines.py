@@ -6,8 +6,9 @@ import numpy as np
 from jaxtyping import Int64, Integer
 
 from tubekit import _check
+from tubekit._accept import Array, Whole
 
-Voxel = Sequence[int] | Integer[np.ndarray, " d"]
+Voxel = Sequence[Whole] | Integer[Array, " d"]
 
 
 def rasterise_line(start: Voxel, stop: Voxel) -> Int64[np.ndarray, "n d"]:

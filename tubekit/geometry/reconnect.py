@@ -2,28 +2,30 @@
 
 import itertools
 from numbers import Real
+from typing import SupportsFloat
 
 import numpy as np
 from jaxtyping import Bool, Shaped
 from scipy.spatial import cKDTree
 
-from tubekit import _check
+from tubekit import _accept, _check
+from tubekit._accept import Array, SpacingLike, Whole
+from tubekit._lengths import at_most
 from tubekit.geometry._input import binary_image
 from tubekit.geometry.lines import rasterise_line
 from tubekit.geometry.topology import components
-from tubekit.types import Spacing
 
 TARGETS = ("end_points", "skeleton")
 
 
 def reconnect(
-    skeleton: Shaped[np.ndarray, "*s"],
+    skeleton: Shaped[Array, "*s"],
     *,
-    max_distance: float = 15.0,
-    min_voxels: int = 3,
+    max_distance: SupportsFloat = 15.0,
+    min_voxels: Whole = 3,
     to: str = "end_points",
     chains: bool = False,
-    spacing: Spacing | None = None,
+    spacing: SpacingLike | None = None,
 ) -> Bool[np.ndarray, "*s"]:
     """Join the components of a skeleton to the main one by straight lines.
 
@@ -38,8 +40,8 @@ def reconnect(
     Args:
         skeleton: binary, 2-D or 3-D, about one voxel thin.
         max_distance: longest gap to bridge, between voxel centres, at least 0: in voxels, with a
-            ``spacing`` in millimetres. Components further away are left alone; ``math.inf``
-            sets no limit.
+            ``spacing`` in millimetres; a gap of just this length is bridged. Components
+            further away are left alone; ``math.inf`` sets no limit.
         min_voxels: smaller components are taken for noise and left alone, from 1.
         to: where a line may arrive: at an end point of the main component, as in the paper, or
             at any voxel of its skeleton, which side branches need.
@@ -56,12 +58,11 @@ def reconnect(
     skeleton = binary_image(skeleton)
     steps = _check.spacing(spacing, skeleton.ndim)
     _check.option("to", to, TARGETS)
-    numbers = isinstance(max_distance, Real) and isinstance(min_voxels, Real)
-    if not numbers or not max_distance >= 0 or min_voxels < 1:
+    min_voxels = _accept.whole("min_voxels", min_voxels)
+    if not isinstance(max_distance, Real) or not float(max_distance) >= 0:
         raise ValueError(
-            f"expected max_distance of at least 0 and min_voxels of at least 1, got {max_distance} "
-            f"and {min_voxels}; pass the longest gap (math.inf: no limit) and the smallest "
-            "component to join"
+            f"max_distance must be a number of at least 0, got {max_distance!r}; pass the longest "
+            "gap to bridge (math.inf: no limit)"
         )
     joined = skeleton.copy()
     labels, count = components(skeleton)
@@ -82,7 +83,7 @@ def reconnect(
         distance, nearest = cKDTree(points[stop]).query(points[start])
         order = np.argsort(distance, kind="stable")
         best = order[np.unique(component[start[order]], return_index=True)[1]]
-        best = best[distance[best] <= max_distance]
+        best = best[at_most(distance[best], max_distance)]
         for i, j in zip(start[best], stop[nearest[best]], strict=True):
             joined[tuple(rasterise_line(voxels[i], voxels[j]).T)] = True
         # Nothing else is in reach of what was the main component: only the newly joined matter.
@@ -91,7 +92,7 @@ def reconnect(
     return joined
 
 
-def end_points(skeleton: Shaped[np.ndarray, "*s"]) -> Bool[np.ndarray, "*s"]:
+def end_points(skeleton: Shaped[Array, "*s"]) -> Bool[np.ndarray, "*s"]:
     """Where a skeleton ends: voxels with exactly one neighbour, and voxels that are alone.
 
     Voxels that share a face, edge or corner are neighbours.

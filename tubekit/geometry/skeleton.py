@@ -3,13 +3,14 @@
 import numpy as np
 from jaxtyping import Bool, Shaped
 
-from tubekit import _check
-from tubekit.geometry._input import binary_image
+from tubekit import _accept
+from tubekit._accept import Array, Whole
+from tubekit.geometry._input import binary_image, plain_image, without_flat_axes
 from tubekit.geometry.centerline import centerline
 from tubekit.geometry.kernels.tube import draw_tube
 
 
-def skeletonize(mask: Shaped[np.ndarray, "*s"]) -> Bool[np.ndarray, "*s"]:
+def skeletonize(mask: Shaped[Array, "*s"]) -> Bool[np.ndarray, "*s"]:
     """Centre lines of a mask, one voxel thin, at least one voxel for every object.
 
     Thinning after Zhang and Suen in 2-D and after Lee, Kashyap and Chu in 3-D, as scikit-image
@@ -17,7 +18,7 @@ def skeletonize(mask: Shaped[np.ndarray, "*s"]) -> Bool[np.ndarray, "*s"]:
     these alone are thinned again, by deleting simple voxels only.
 
     Args:
-        mask: binary, 2-D or 3-D.
+        mask: binary, 2-D or 3-D; a volume of one slice is thinned as an image.
     Returns:
         Skeleton, a subset of the mask. Every object (8- or 26-connected) keeps a voxel or more.
     Raises:
@@ -26,17 +27,18 @@ def skeletonize(mask: Shaped[np.ndarray, "*s"]) -> Bool[np.ndarray, "*s"]:
         Models and Image Processing 1994.
     """
     mask = binary_image(mask)
-    skeleton = np.zeros(mask.shape, dtype=bool)
-    _volume(skeleton)[tuple(centerline(_volume(mask), mask.ndim))] = True
-    return skeleton
+    image, _ = without_flat_axes(mask)
+    skeleton = np.zeros(image.shape, dtype=bool)
+    _volume(skeleton)[tuple(centerline(_volume(image), image.ndim))] = True
+    return skeleton.reshape(mask.shape)
 
 
 def tubed_skeleton(
-    label: Shaped[np.ndarray, "*s"],
-    radius: int = 2,
+    label: Shaped[Array, "*s"],
+    radius: Whole = 2,
     *,
     clip: bool = True,
-    ignore_label: int | None = None,
+    ignore_label: Whole | None = None,
 ) -> Shaped[np.ndarray, "*s"]:
     """Skeleton of all classes together, thickened, with the class index put back.
 
@@ -44,7 +46,8 @@ def tubed_skeleton(
     l1 ball, in voxels whatever the spacing), and multiplied by the label.
 
     Args:
-        label: integer class map, 2-D or 3-D, 0 = background; a bool map counts as one class.
+        label: integer class map, 2-D or 3-D, 0 = background; a bool map counts as one class. A
+            volume of one slice is thinned as an image.
         radius: of the tube in voxels, 0 or more; 0 leaves the bare skeleton.
         clip: True keeps the tube inside the label, as published. False lets it leave the label
             as a control: there it takes the class of the skeleton voxel nearest in the l1 norm
@@ -59,26 +62,23 @@ def tubed_skeleton(
     Equation: :eq:`eq-tubed-skeleton`
     Reference: Kirchhoff et al., Skeleton Recall Loss, ECCV 2024, algorithm 1.
     """
-    label = _label(label, ignore_label)
-    if not isinstance(radius, (int, np.integer)) or radius < 0:
-        raise ValueError(
-            f"radius must be an integer of 0 or more voxels, got {radius!r}; the paper takes 2"
-        )
-    ignored = None if ignore_label is None else label == ignore_label
-    classes = label if ignored is None else np.where(ignored, label.dtype.type(0), label)
-    tube = np.zeros(label.shape, label.dtype)
+    given = _label(plain_image("label", label), ignore_label)
+    radius = _accept.whole("radius", radius, at_least=0)
+    image, _ = without_flat_axes(given)
+    ignored = None if ignore_label is None else image == ignore_label
+    classes = image if ignored is None else np.where(ignored, image.dtype.type(0), image)
+    tube = np.zeros(image.shape, image.dtype)
     whole = _volume(classes)
-    skeleton = centerline(whole, label.ndim)
-    reach = min(int(radius), sum(label.shape))
+    skeleton = centerline(whole, image.ndim)
+    reach = min(radius, sum(image.shape))
     distance = np.full((0, 0, 0) if clip else whole.shape, reach + 1, np.int32)
     draw_tube(_volume(tube), whole, skeleton, reach, distance)
     if ignored is not None:
         tube[ignored] = 0
-    return tube
+    return tube.reshape(given.shape)
 
 
-def _label(label: np.ndarray, ignore_label: int | None) -> np.ndarray:
-    _check.dimensions("label", label, (2, 3))
+def _label(label: np.ndarray, ignore_label: Whole | None) -> np.ndarray:
     if label.dtype.kind not in "biu":
         raise ValueError(
             f"label must hold integer classes, got {label.dtype}; round and cast to an integer type"
@@ -91,8 +91,7 @@ def _label(label: np.ndarray, ignore_label: int | None) -> np.ndarray:
                 f"label must be 0 or more, got {unknown.min()}; "
                 "set padding to 0 or pass it as ignore_label"
             )
-    # Files may hold bytes in the other order; compiled loops want the machine's.
-    return label.astype(label.dtype.newbyteorder("="), copy=False)
+    return label
 
 
 def _volume(array: np.ndarray) -> np.ndarray:

@@ -15,18 +15,20 @@ import numpy as np
 from jaxtyping import Bool, Int8, Shaped, UInt32
 
 from tubekit import _check
+from tubekit._accept import Array, Whole
 from tubekit.geometry import runs as _runs
-from tubekit.geometry._input import binary_image
+from tubekit.geometry._input import binary_image, without_flat_axes
 from tubekit.geometry.kernels.compiled import in_slabs
 from tubekit.geometry.kernels.topology import sum_windows
 
 _FACE = {2: 4, 3: 6}
 _FULL = {2: 8, 3: 26}
 _NEIGHBOURS = {2: (4, 8), 3: (6, 18, 26)}
+_IN_A_SLICE = {6: 4, 18: 8, 26: 8}
 
 
 def components(
-    mask: Shaped[np.ndarray, "*s"], connectivity: int | None = None
+    mask: Shaped[Array, "*s"], connectivity: Whole | None = None
 ) -> tuple[UInt32[np.ndarray, "*s"], int]:
     """Number the connected components of a mask.
 
@@ -40,16 +42,16 @@ def components(
     Raises:
         ValueError: ``mask`` not binary or not 2-D or 3-D, or an impossible ``connectivity``.
     """
-    mask, neighbours = _mask_and_neighbours(mask, connectivity, _FULL)
-    runs = _runs.find_runs(mask)
+    image, neighbours = _image_and_neighbours(mask, connectivity, _FULL)
+    runs = _runs.find_runs(image)
     numbers, count = _runs.numbered(_runs.joined(runs, neighbours))
-    labels = np.zeros(mask.shape, np.uint32)
+    labels = np.zeros(image.shape, np.uint32)
     _runs.paint(runs, numbers, labels)
-    return labels, count
+    return labels.reshape(mask.shape), count
 
 
 def largest_component(
-    mask: Shaped[np.ndarray, "*s"], connectivity: int | None = None
+    mask: Shaped[Array, "*s"], connectivity: Whole | None = None
 ) -> Bool[np.ndarray, "*s"]:
     """The connected component with the most voxels.
 
@@ -62,20 +64,20 @@ def largest_component(
     Raises:
         ValueError: ``mask`` not binary or not 2-D or 3-D, or an impossible ``connectivity``.
     """
-    mask, neighbours = _mask_and_neighbours(mask, connectivity, _FULL)
-    runs = _runs.find_runs(mask)
+    image, neighbours = _image_and_neighbours(mask, connectivity, _FULL)
+    runs = _runs.find_runs(image)
     root = _runs.joined(runs, neighbours)
-    largest = np.zeros(mask.shape, bool)
+    largest = np.zeros(image.shape, bool)
     if len(root):
         sizes = np.bincount(root, weights=runs.lengths)
         _runs.paint(runs, (root == sizes.argmax()).view(np.uint8), largest.view(np.uint8))
-    return largest
+    return largest.reshape(mask.shape)
 
 
 def fill_holes(
-    mask: Shaped[np.ndarray, "*s"], connectivity: int | None = None
+    mask: Shaped[Array, "*s"], connectivity: Whole | None = None
 ) -> Bool[np.ndarray, "*s"]:
-    """Fill the holes of a 2-D mask, the cavities of a 3-D mask.
+    """Fill the holes of a 2-D mask (of a volume of one slice, too), the cavities of a 3-D mask.
 
     Args:
         mask: binary, 2-D or 3-D.
@@ -86,16 +88,16 @@ def fill_holes(
     Raises:
         ValueError: ``mask`` not binary or not 2-D or 3-D, or an impossible ``connectivity``.
     """
-    mask, neighbours = _mask_and_neighbours(mask, connectivity, _FACE)
-    filled = np.array(mask, order="C")
-    gaps = _runs.background_runs(_runs.find_runs(mask))
+    image, neighbours = _image_and_neighbours(mask, connectivity, _FACE)
+    filled = np.array(image, order="C")
+    gaps = _runs.background_runs(_runs.find_runs(image))
     inside = _runs.enclosed(gaps, _runs.joined(gaps, neighbours))
     # Open gaps are painted with the 0 they hold already.
     _runs.paint(gaps, inside.view(np.uint8), filled.view(np.uint8))
-    return filled
+    return filled.reshape(mask.shape)
 
 
-def euler_number(mask: Shaped[np.ndarray, "*s"], connectivity: str = "full") -> int:
+def euler_number(mask: Shaped[Array, "*s"], connectivity: str = "full") -> int:
     """Euler number: components minus tunnels plus cavities.
 
     Args:
@@ -113,7 +115,7 @@ def euler_number(mask: Shaped[np.ndarray, "*s"], connectivity: str = "full") -> 
     return _euler_number(_in_memory_order(mask), connectivity)
 
 
-def betti_numbers(mask: Shaped[np.ndarray, "*s"], connectivity: str = "full") -> tuple[int, ...]:
+def betti_numbers(mask: Shaped[Array, "*s"], connectivity: str = "full") -> tuple[int, ...]:
     """Betti numbers: how many components, tunnels (in 2-D holes) and cavities a mask has.
 
     Components b_0 and, in 3-D, enclosed background components b_2 are counted; tunnels (in 2-D
@@ -124,7 +126,8 @@ def betti_numbers(mask: Shaped[np.ndarray, "*s"], connectivity: str = "full") ->
         connectivity: of the object, ``"full"`` (8 or 26, background 4 or 6) or ``"face"`` (4 or
             6, background 8 or 26).
     Returns:
-        (b_0, b_1) in 2-D, (b_0, b_1, b_2) in 3-D; zeros for an empty mask.
+        (b_0, b_1) in 2-D, (b_0, b_1, b_2) in 3-D; zeros for an empty mask. A volume of one slice
+        has the components and holes of the image, and b_2 = 0.
     Raises:
         ValueError: ``mask`` not binary or not 2-D or 3-D, or an unknown ``connectivity``.
     Equation: :eq:`eq-betti`
@@ -149,12 +152,12 @@ def _euler_number(mask: Bool[np.ndarray, "*s"], connectivity: str) -> int:
     shape = (1,) * (3 - mask.ndim) + mask.shape
     volume = np.ascontiguousarray(mask).view(np.uint8).reshape(shape)
     sums = np.zeros(len(volume) + 1, np.int64)
-    in_slabs(sum_windows, len(sums), volume, _window_table(connectivity), sums)
+    in_slabs(sum_windows, len(sums), volume, window_table(connectivity), sums)
     return int(sums.sum()) // 8
 
 
 @functools.cache
-def _window_table(connectivity: str) -> Int8[np.ndarray, "256"]:
+def window_table(connectivity: str) -> Int8[np.ndarray, "256"]:
     """Eight times the Euler number of a window of 2 x 2 x 2 voxels, to be summed over windows.
 
     ``"full"``: an object is the union of closed cubes, so around the middle of the window there
@@ -182,10 +185,12 @@ def _in_memory_order(mask: Bool[np.ndarray, "*s"]) -> Bool[np.ndarray, "..."]:
     return mask.transpose(np.argsort([-abs(step) for step in mask.strides], kind="stable"))
 
 
-def _mask_and_neighbours(
-    mask: np.ndarray, connectivity: int | None, default: dict[int, int]
-) -> tuple[np.ndarray, int]:
+def _image_and_neighbours(
+    mask: Array, connectivity: Whole | None, default: dict[int, int]
+) -> tuple[Bool[np.ndarray, "..."], int]:
     mask = binary_image(mask)
-    neighbours = default[mask.ndim] if connectivity is None else connectivity
-    _check.option(f"connectivity in {mask.ndim}-D", neighbours, _NEIGHBOURS[mask.ndim])
-    return mask, neighbours
+    chosen = default[mask.ndim] if connectivity is None else connectivity
+    _check.option(f"connectivity in {mask.ndim}-D", chosen, _NEIGHBOURS[mask.ndim])
+    image, _ = without_flat_axes(mask)
+    neighbours = int(chosen)
+    return image, neighbours if image.ndim == mask.ndim else _IN_A_SLICE[neighbours]

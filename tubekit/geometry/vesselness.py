@@ -11,27 +11,27 @@ the formulas need are those of one scale, inside the mask.
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float32, Shaped
+from jaxtyping import Float32, Shaped
 
 from tubekit import _check
+from tubekit._accept import Array, SpacingLike
 from tubekit.geometry._derivatives import DISCRETISATIONS
 from tubekit.geometry._scale_space import ScaleSpace, largest_over_scales
-from tubekit.types import Spacing
+from tubekit.geometry._tube import tube_at
 
 
 def frangi(
-    image: Shaped[np.ndarray, "*s"],
+    image: Shaped[Array, "*s"],
     sigmas_mm: Iterable[float],
-    spacing: Spacing | None = None,
+    spacing: SpacingLike | None = None,
     *,
     alpha: float = 0.5,
     beta: float = 0.5,
     gamma: float | None = None,
     bright: bool = True,
-    mask: Shaped[np.ndarray, "..."] | None = None,
+    mask: Shaped[Array, "..."] | None = None,
     normalise: bool = True,
     hessian: str = "gaussian",
 ) -> Float32[np.ndarray, "*s"]:
@@ -64,7 +64,7 @@ def frangi(
     space = ScaleSpace(image, sigmas_mm, spacing, bright=bright, hessian=hessian, mask=mask)
 
     def measure(e: np.ndarray) -> tuple[np.ndarray, ...]:
-        tube = _tube(e)
+        tube = tube_at(e)
         ball = tube.along**2 / (tube.strongest * tube.second)
         shape = np.exp(ball * np.float32(-0.5 / beta**2))
         if len(e) == 3:
@@ -83,12 +83,12 @@ def frangi(
 
 
 def sato(
-    image: Shaped[np.ndarray, "*s"],
+    image: Shaped[Array, "*s"],
     sigmas_mm: Iterable[float],
-    spacing: Spacing | None = None,
+    spacing: SpacingLike | None = None,
     *,
     bright: bool = True,
-    mask: Shaped[np.ndarray, "..."] | None = None,
+    mask: Shaped[Array, "..."] | None = None,
     normalise: bool = True,
     hessian: str = "gaussian",
 ) -> Float32[np.ndarray, "*s"]:
@@ -123,13 +123,13 @@ def sato(
 
 
 def jerman(
-    image: Shaped[np.ndarray, "*s"],
+    image: Shaped[Array, "*s"],
     sigmas_mm: Iterable[float],
-    spacing: Spacing | None = None,
+    spacing: SpacingLike | None = None,
     *,
     tau: float = 0.75,
     bright: bool = True,
-    mask: Shaped[np.ndarray, "..."] | None = None,
+    mask: Shaped[Array, "..."] | None = None,
     hessian: str = "gaussian",
     as_released: bool = False,
 ) -> Float32[np.ndarray, "*s"]:
@@ -163,7 +163,7 @@ def jerman(
     def measure(e: np.ndarray) -> tuple[np.ndarray, ...]:
         if as_released:
             e = np.where(abs(e) < np.float32(1e-4 / space.unit), np.float32(0), e)
-        tube = _tube(e)
+        tube = tube_at(e)
         return tube.second * tube.found, e[0] * (e[0] >= -e[-1])
 
     def respond(maps: np.ndarray, largest: float, sigma: float) -> np.ndarray:
@@ -180,13 +180,13 @@ def jerman(
 
 
 def meijering(
-    image: Shaped[np.ndarray, "*s"],
+    image: Shaped[Array, "*s"],
     sigmas_mm: Iterable[float],
-    spacing: Spacing | None = None,
+    spacing: SpacingLike | None = None,
     *,
     alpha: float | None = None,
     bright: bool = True,
-    mask: Shaped[np.ndarray, "..."] | None = None,
+    mask: Shaped[Array, "..."] | None = None,
     hessian: str = "gaussian",
 ) -> Float32[np.ndarray, "*s"]:
     """Meijering's neuriteness: curvature across, corrected by that of the other directions.
@@ -209,7 +209,7 @@ def meijering(
     """
     _check.option("hessian", hessian, DISCRETISATIONS)
     space = ScaleSpace(image, sigmas_mm, spacing, bright=bright, hessian=hessian, mask=mask)
-    share = -1 / (image.ndim + 1) if alpha is None else alpha
+    share = -1 / (space.ndim + 1) if alpha is None else alpha
     if not -1 < share < 1:
         raise ValueError(
             f"alpha must lie in (-1, 1), got {alpha}; None chooses the flattest filter"
@@ -224,23 +224,6 @@ def meijering(
         return maps[0] / np.float32(largest)
 
     return largest_over_scales(space, 1, measure, respond)
-
-
-class _Tube(NamedTuple):
-    """Eigenvalues by their role; where no tube is found the first two are 1."""
-
-    found: Bool[np.ndarray, "*n"]
-    strongest: Float32[np.ndarray, "*n"]
-    second: Float32[np.ndarray, "*n"]
-    along: Float32[np.ndarray, "*n"]
-
-
-def _tube(e: Float32[np.ndarray, "d *n"]) -> _Tube:
-    """Roles in the papers' order, by magnitude: the smallest is along, all others are positive."""
-    second, along = e[-2], e[-1]
-    found = (second > 1e-15) & (abs(along) <= second)  # the bound keeps products above underflow
-    one = np.float32(1)
-    return _Tube(found, np.where(found, e[0], one), np.where(found, second, one), along)
 
 
 def _positive(**parameters: float) -> None:

@@ -6,17 +6,19 @@ from itertools import chain, combinations
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Integer
+from jaxtyping import Float32, Integer, Num
 from monai.inferers import sliding_window_inference
 from torch import Tensor, nn
 
 from tubekit import _check
+from tubekit._accept import array, numbers, taking
 from tubekit.types import SegOutput
 
 
+@taking(numbers, image=array)
 def predict_probs(
     network: nn.Module,
-    image: Float32[np.ndarray, "c *s"],
+    image: Num[np.ndarray, "c *s"],
     *,
     patch_size: int | Sequence[int],
     overlap: float = 0.5,
@@ -32,8 +34,8 @@ def predict_probs(
     a network knows least about its window's border. Smaller images are padded with zeros.
 
     Args:
-        network: returns a Tensor or a SegOutput; afterwards its mode and device are as before.
-        image: normalised as in training, spatial axes in array order.
+        network: as for ``fit``; afterwards its mode and device are as before.
+        image: (c *s), normalised as in training, spatial axes in array order.
         patch_size: window in voxels, one entry per axis or one for all, multiples of the network's
             ``divisor``.
         overlap: share of a window that the next one repeats, in [0, 1).
@@ -45,17 +47,23 @@ def predict_probs(
         Probabilities in [0, 1]. One output channel gives k = 1, the foreground; several give all
         classes, background first, which sum to 1.
     Raises:
-        ValueError: an argument out of range, or an image that is not finite.
+        ValueError: an argument out of range, an image that is not finite, or a network whose
+            output is not understood or smaller than the window.
+
+    Example:
+        >>> import numpy as np
+        >>> from tubekit.inference import predict_probs
+        >>> from tubekit.networks import UNet
+        >>> image = np.zeros((1, 20, 24), np.float32)
+        >>> predict_probs(UNet(2, 1, 2, features=(4, 8)), image, patch_size=16).shape
+        (2, 20, 24)
 
     Reference: Isensee et al., Nature Methods 18, 2021 (weights, overlap, mirroring).
     """
     _check.dimensions("image", image, (3, 4))
     ndim = image.ndim - 1
-    if isinstance(patch_size, (int, np.integer)):
-        window = (int(patch_size),) * ndim
-    else:
-        window = tuple(patch_size)
-    # torch takes no mirrored views, no foreign byte order, and warns of arrays it may not write to.
+    window = (patch_size,) * ndim if isinstance(patch_size, int) else tuple(patch_size)
+    # torch takes no mirrored views, and warns of arrays it may not write to.
     image = np.require(image, np.float32, ["C_CONTIGUOUS", "WRITEABLE"])
     _check.finite("image", image)
     _check.option("precision", precision, ("32-true", "bf16-mixed"))
@@ -82,7 +90,7 @@ def predict_probs(
     ]
 
     def mean_logits(windows: Tensor) -> Tensor:
-        passes = [_logits(network(windows.flip(axes))).float().flip(axes) for axes in flips]
+        passes = [_logits(network, windows.flip(axes)).float().flip(axes) for axes in flips]
         return torch.stack(passes).mean(0)
 
     with _evaluating(network, device) as home, torch.inference_mode():
@@ -102,9 +110,10 @@ def predict_probs(
     return probs.numpy()
 
 
+@taking(numbers, image=array)
 def predict_label(
     network: nn.Module,
-    image: Float32[np.ndarray, "c *s"],
+    image: Num[np.ndarray, "c *s"],
     *,
     patch_size: int | Sequence[int],
     overlap: float = 0.5,
@@ -116,6 +125,14 @@ def predict_label(
     """The most probable class of every voxel; arguments and errors as in ``predict_probs``.
 
     With one output channel, 1 where the foreground's probability exceeds one half.
+
+    Example:
+        >>> import numpy as np
+        >>> from tubekit.inference import predict_label
+        >>> from tubekit.networks import UNet
+        >>> image = np.zeros((1, 20, 24), np.float32)
+        >>> predict_label(UNet(2, 1, 2, features=(4, 8)), image, patch_size=16).shape
+        (20, 24)
     """
     probs = predict_probs(
         network,
@@ -131,8 +148,14 @@ def predict_label(
     return label.astype(np.min_scalar_type(len(probs)))
 
 
-def _logits(output: Tensor | SegOutput) -> Tensor:
-    return output.logits if isinstance(output, SegOutput) else output
+def _logits(network: nn.Module, windows: Tensor) -> Tensor:
+    logits = SegOutput.of(network(windows)).logits
+    if logits.shape[2:] != windows.shape[2:]:
+        raise ValueError(
+            f"expected logits of the window's size {tuple(windows.shape[2:])}, got "
+            f"{tuple(logits.shape[2:])}; let the network return the finest logits first"
+        )
+    return logits
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Float32, Num
 from torch import Tensor
 
 from tubekit import _check
+from tubekit._machine import threads
 from tubekit._recorded import opaque
 from tubekit.losses.base import SegmentationLoss, nonnegative
 from tubekit.losses.batch import per_sample
@@ -149,7 +150,7 @@ def _two_sided(mask: Bool[np.ndarray, "*s"], steps: Spacing) -> Float32[np.ndarr
         return np.zeros(mask.shape, np.float32)
     # As labels 1 and 2, each measured to the other: one transform for both sides.
     labels = np.ascontiguousarray(mask).view(np.uint8) + np.uint8(1)
-    return edt.edtsq(labels, anisotropy=steps, parallel=torch.get_num_threads())
+    return edt.edtsq(labels, anisotropy=steps, parallel=threads())
 
 
 def squared_distances_to(
@@ -158,7 +159,7 @@ def squared_distances_to(
     """Squared distance of every voxel to the nearest site; infinite where there is none."""
     if sites.device.type == "cpu":
         rest = (~sites).flatten(0, 1).numpy()
-        fields = [edt.edtsq(r, anisotropy=steps, parallel=torch.get_num_threads()) for r in rest]
+        fields = [edt.edtsq(r, anisotropy=steps, parallel=threads()) for r in rest]
         return torch.from_numpy(np.stack(fields)).view(sites.shape)
     return lower_envelopes(sites, steps)
 

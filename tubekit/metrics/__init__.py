@@ -2,19 +2,18 @@
 
 from tubekit.metrics.branches import (
     BranchReport,
-    ReferenceTree,
     branch_report,
     branches_detected,
-    reference_tree,
     tree_length_detected,
 )
-from tubekit.metrics.calibre import (
+from tubekit.metrics.calibre_dice import (
     diameter_map,
     dice_by_diameter,
     dice_large,
     dice_medium,
     dice_small,
 )
+from tubekit.metrics.case_numbers import CaseReport
 from tubekit.metrics.cases import DEFAULT_METRICS, Metric, evaluate_case
 from tubekit.metrics.centerline import (
     centerline_f1,
@@ -34,7 +33,7 @@ from tubekit.metrics.overlap import (
     volume_ratio,
 )
 from tubekit.metrics.ranking import RocCurve, roc_curve
-from tubekit.metrics.report import CaseReport, case_report
+from tubekit.metrics.report import case_report
 from tubekit.metrics.surface import assd, hausdorff, hd95, nsd
 from tubekit.metrics.surface_distance import SurfaceDistances, surface_distances
 from tubekit.metrics.topology import (
@@ -45,6 +44,7 @@ from tubekit.metrics.topology import (
     betti_error_2,
     betti_errors,
 )
+from tubekit.metrics.tree import ReferenceTree, reference_tree
 from tubekit.metrics.volume_distance import average_hausdorff
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Overlap by vessel calibre: how wide each vessel of the target is, and Dice for each width.
+"""How wide each vessel of a target is, and the overlap with it; see ``calibre_dice``.
 
 The target is cut at its junctions into branches. A branch is as wide as the median, over its
 skeleton, of twice the distance to the nearest background voxel, taken where it is largest among a
@@ -26,21 +26,19 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from jaxtyping import Bool, Float32, Float64, Int64
+from jaxtyping import Bool, Float64, Int64
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from tubekit import _check
-from tubekit.geometry import components, skeletonize, surface
+from tubekit._lengths import at_most, below
+from tubekit._machine import threads
+from tubekit.geometry import components, surface
 from tubekit.geometry.branch_parsing import skeleton_pieces
 from tubekit.geometry.distance import nearest_distances
-from tubekit.metrics.pair import Mask, joint_box, mask_pair
 from tubekit.types import Spacing
 
-BOUNDS_MM = (5.0, 10.0)
-"""Small vessels are narrower than the first bound, large ones at least as wide as the last."""
-CALIBRES = ("small", "medium", "large")
+_AT_ONCE = 1 << 16
+"""How many voxels ask for their branch together; more would only need more memory."""
 _ASIDE = 1e-3
 """By how much of a voxel narrower branches stand aside where two are equally near."""
 
@@ -57,96 +55,20 @@ class Calibres(NamedTuple):
     diameter_mm: Float64[np.ndarray, "n"]
 
 
-def diameter_map(target: Mask, *, spacing: Spacing | None = None) -> Float32[np.ndarray, "*s"]:
-    """Diameter in mm of the branch that each voxel of a mask belongs to; 0 outside the mask.
-
-    Args:
-        target: binary mask, (y, x) or (z, y, x).
-        spacing: mm per voxel in array order; ``None`` means 1.
-    Raises:
-        ValueError: the mask is not binary or not 2-D or 3-D, or a bad spacing.
-    """
-    target = _check.binary("target", target)
-    _check.dimensions("target", target, (2, 3))
-    steps = _check.spacing(spacing, target.ndim)
-    widths = np.zeros(target.shape, np.float32)
-    if target.any():
-        box = joint_box(target, target)
-        inside = target[box]
-        found = calibres(inside, skeletonize(inside), steps)
-        widths[box][inside] = _nearest(_indices(inside), found, steps)
-    return widths
-
-
-def dice_by_diameter(
-    pred: Mask,
-    target: Mask,
-    *,
-    spacing: Spacing | None = None,
-    bounds_mm: Sequence[float] = BOUNDS_MM,
-) -> tuple[float, ...]:
-    """Dice among the vessels of each calibre, narrow to wide, each in [0, 1].
-
-    A class that the target lacks: NaN; no predicted voxel can belong to it. Prediction empty: 0
-    for the classes that the target has. Target empty: NaN for all, whatever was predicted.
-
-    Args:
-        pred: binary mask, (y, x) or (z, y, x).
-        target: binary truth on the same grid.
-        spacing: mm per voxel in array order; ``None`` means 1, so that bounds are in voxels.
-        bounds_mm: diameters at which the next class begins, increasing. One value more comes back
-            than there are bounds.
-    Raises:
-        ValueError: the masks are not binary or not on one grid, a bad spacing, or bounds that are
-            not positive and increasing.
-
-    Reference: Huang et al., HarmonySeg, ICCV 2025, table 2. The paper does not say how predicted
-        voxels get their class; the rule above is ours.
-    """
-    pred, target, steps = mask_pair(pred, target, spacing)
-    edges = np.array([0.0, *bounds_mm])
-    if not (np.isfinite(edges).all() and (np.diff(edges) > 0).all()):
-        raise ValueError(
-            f"bounds_mm must be positive and increasing, got {tuple(bounds_mm)}; "
-            "pass diameters in mm, e.g. (5.0, 10.0)"
-        )
-    box = joint_box(pred, target)
-    pred, target = pred[box], target[box]
-    return calibre_scores(pred, target, skeletonize(target), steps, bounds_mm)
-
-
-def dice_small(pred: Mask, target: Mask, *, spacing: Spacing | None = None) -> float:
-    """Dice among the vessels below 5 mm, in [0, 1]; NaN for a target without such vessels.
-
-    Arguments, errors and reference as in ``dice_by_diameter``.
-    """
-    return dice_by_diameter(pred, target, spacing=spacing)[0]
-
-
-def dice_medium(pred: Mask, target: Mask, *, spacing: Spacing | None = None) -> float:
-    """Dice among the vessels from 5 mm to below 10 mm; otherwise as ``dice_small``."""
-    return dice_by_diameter(pred, target, spacing=spacing)[1]
-
-
-def dice_large(pred: Mask, target: Mask, *, spacing: Spacing | None = None) -> float:
-    """Dice among the vessels of 10 mm and more; otherwise as ``dice_small``."""
-    return dice_by_diameter(pred, target, spacing=spacing)[2]
-
-
 def calibre_scores(
     pred: Bool[np.ndarray, "*s"],
     target: Bool[np.ndarray, "*s"],
     skeleton: Bool[np.ndarray, "*s"],
     spacing: Spacing,
-    bounds_mm: Sequence[float] = BOUNDS_MM,
+    bounds_mm: Sequence[float],
 ) -> tuple[float, ...]:
-    """``dice_by_diameter`` of two masks whose target has been thinned already."""
+    """``dice_by_diameter`` of two masks whose target has been thinned already; NaN for 0/0."""
     classes = len(bounds_mm) + 1
     if not target.any():
         return (float("nan"),) * classes
     either = pred | target
-    widths = _nearest(_indices(either), calibres(target, skeleton, spacing), spacing)
-    of_class = np.searchsorted(bounds_mm, widths, side="right")
+    widths = nearest_width(either, calibres(target, skeleton, spacing), spacing)
+    of_class = np.sum([~below(widths, bound) for bound in bounds_mm], axis=0)
     found, true = pred[either], target[either]
     scores = []
     for number in range(classes):
@@ -205,20 +127,30 @@ def _as_wide_as_long(
         for axis in points_mm.T
     ]
     widest = 2 * np.asarray(ndimage.maximum(radius_mm, at, numbers))
-    return (np.linalg.norm(sides, axis=0) <= widest)[at]
+    return at_most(np.linalg.norm(sides, axis=0), widest)[at]
 
 
-def _nearest(
-    places: Int64[np.ndarray, "k d"], found: Calibres, spacing: Spacing
+def nearest_width(
+    mask: Bool[np.ndarray, "*s"], found: Calibres, spacing: Spacing
 ) -> Float64[np.ndarray, "k"]:
-    """Diameter of the branch nearest to each place, of the widest where several are."""
+    """Diameter in mm of the branch nearest to each voxel of a mask, of the widest of several.
+
+    In array order.
+    """
     widths, rank = np.unique(-found.diameter_mm, return_inverse=True)
     # One more axis, along which the widest branches stand at 0 as the places do: too short to
     # matter between whole voxels, it decides between equally near ones.
     aside = _ASIDE * min(spacing) * np.sqrt(rank / len(widths))
     tree = cKDTree(np.column_stack([found.voxels * spacing, aside]))
-    asked = np.column_stack([places * spacing, np.zeros(len(places))])
-    return found.diameter_mm[tree.query(asked, workers=torch.get_num_threads())[1]]
+    at = np.flatnonzero(mask)
+    diameter = np.empty(len(at))
+    for start in range(0, len(at), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        places = np.stack(np.unravel_index(at[part], mask.shape), axis=1)
+        asked = np.column_stack([places * spacing, np.zeros(len(places))])
+        nearest = tree.query(asked, workers=threads())[1]
+        diameter[part] = found.diameter_mm[nearest]
+    return diameter
 
 
 def _indices(mask: Bool[np.ndarray, "*s"]) -> Int64[np.ndarray, "k d"]:

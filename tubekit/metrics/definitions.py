@@ -11,8 +11,10 @@ class Definition(NamedTuple):
 
 
 _FIXED = {
-    "dice": Definition("twice the overlap over the sum of both sizes, in voxels", "0, 0, 1"),
-    "iou": Definition("overlap over union, in voxels", "0, 0, 1"),
+    "dice": Definition(
+        "twice the overlap over the sum of both sizes, in voxels", "0, 0, undefined"
+    ),
+    "iou": Definition("overlap over union, in voxels", "0, 0, undefined"),
     "precision": Definition("share of the prediction that is true", "0, 0, undefined"),
     "recall": Definition("share of the target that is found", "0, undefined, undefined"),
     "false_positive_rate": Definition(
@@ -22,7 +24,7 @@ _FIXED = {
         "volume of the prediction over that of the target", "0, undefined, undefined"
     ),
     "cldice": Definition(
-        "harmonic mean of topology precision and sensitivity, hard skeletons", "0, 0, 1"
+        "harmonic mean of topology precision and sensitivity, hard skeletons", "0, 0, undefined"
     ),
     "topology_precision": Definition(
         "share of the prediction's skeleton inside the target", "0, 0, undefined"
@@ -31,10 +33,11 @@ _FIXED = {
         "share of the target's skeleton inside the prediction", "0, undefined, undefined"
     ),
     "centerline_f1": Definition(
-        "harmonic mean of the shares of each skeleton within 2 mm of the other", "0, 0, 1"
+        "harmonic mean of the shares of each skeleton within 2 mm of the other",
+        "0, 0, undefined",
     ),
     "hallucination_rate": Definition(
-        "share of the prediction further than 2 mm from the target", "0, 1, 0"
+        "share of the prediction further than 2 mm from the target", "0, 1, undefined"
     ),
     **{
         f"dice_{name}": Definition(
@@ -88,6 +91,10 @@ _FIXED = {
     ),
 }
 
+_AGREEMENT = {"dice": 1.0, "iou": 1.0, "cldice": 1.0, "centerline_f1": 1.0} | {
+    "hallucination_rate": 0.0
+}
+
 _HD95 = {
     "max": "the larger of the two directed 95th percentiles of surface distances",
     "pooled": "95th percentile of both directed lists of surface distances together",
@@ -109,16 +116,36 @@ def nsd_name(tolerance_mm: float, definition: str) -> str:
     return f"nsd_{tolerance_mm:g}mm" + ("" if definition == "count" else f"_{definition}")
 
 
+def perfect_value(name: str) -> float | None:
+    """What a metric has for a perfect prediction where 0/0 may stand for one; else None."""
+    return 1.0 if name.startswith("nsd_") else _AGREEMENT.get(name)
+
+
+def is_distance(name: str) -> bool:
+    """Whether a metric is a distance, for which one empty mask has no value."""
+    return name.startswith(("hausdorff", "hd95", "assd", "average_hausdorff"))
+
+
 def definitions_of(
-    hd95: tuple[str, ...], tolerances_mm: tuple[float, ...], nsd: tuple[str, ...]
+    hd95: tuple[str, ...],
+    tolerances_mm: tuple[float, ...],
+    nsd: tuple[str, ...],
+    empty: str = "nan",
+    penalty_mm: float | None = None,
 ) -> dict[str, Definition]:
     """Definition of every name that a report with these options may hold."""
     undefined = "undefined, undefined, undefined"
     known = dict(_FIXED)
     known |= {hd95_name(d): Definition(f"{_HD95[d]}, in mm", undefined) for d in hd95}
     known |= {
-        nsd_name(t, d): Definition(f"{_NSD[d]} within {t:g} mm of the other", "0, 0, 1")
+        nsd_name(t, d): Definition(f"{_NSD[d]} within {t:g} mm of the other", "0, 0, undefined")
         for t in tolerances_mm
         for d in nsd
     }
+    for name, (text, stated) in known.items():
+        perfect = perfect_value(name)
+        if empty == "perfect" and perfect is not None:
+            known[name] = Definition(text, stated.replace("undefined", f"{perfect:g}"))
+        if penalty_mm is not None and is_distance(name):
+            known[name] = Definition(text, f"{penalty_mm:g}, {penalty_mm:g}, undefined")
     return known

@@ -5,10 +5,16 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64, Shaped
 
-from tubekit import _check
+from tubekit import _accept, _check
+from tubekit._accept import Array
+from tubekit.metrics.pair import one_mask
 
-Grid = Shaped[np.ndarray, "..."]
+Grid = Shaped[Array, "..."]
 """Any array; ``roc_curve`` checks that all lie on one grid and says what is wrong."""
+
+
+_AT_ONCE = 1 << 16
+"""How many thresholds are looked at together; more would only need more memory."""
 
 
 class RocCurve(NamedTuple):
@@ -19,6 +25,10 @@ class RocCurve(NamedTuple):
         true_positive_rate: share of the object at or above the threshold, rising 0 to 1.
         area: under the curve: the probability that a random object voxel scores higher than a
             random background voxel, ties counted half. 0.5 is chance, 1 is perfect.
+
+    Example:
+        >>> roc_curve(np.array([0.1, 0.4, 0.8]), np.array([0, 0, 1])).true_positive_rate.tolist()
+        [0.0, 1.0, 1.0, 1.0]
     """
 
     false_positive_rate: Float64[np.ndarray, " n"]
@@ -48,11 +58,15 @@ def roc_curve(
             of one kind where ``valid``.
 
     Reference: Fawcett, Pattern Recognition Letters 2006.
+
+    Example:
+        >>> roc_curve(np.array([0.1, 0.4, 0.8]), np.array([0, 1, 1])).area
+        1.0
     """
-    mask = _check.binary("target", target)
+    scores, mask = _accept.array("scores", scores), one_mask("target", target)
     _check.same_shape(scores=scores, target=mask)
     if valid is not None:
-        valid = _check.binary("valid", valid)
+        valid = one_mask("valid", valid)
         _check.same_shape(scores=scores, valid=valid)
         scores, mask = scores[valid], mask[valid]
     _check.finite("scores", scores)
@@ -63,11 +77,29 @@ def roc_curve(
             f"target must hold object and background, got {positives} object voxels of "
             f"{mask.size}; choose another case or a larger field of view"
         )
-    order = np.argsort(scores, axis=None)[::-1]
-    ranked = scores.ravel()[order]
-    last_of_ties = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
-    hits = np.cumsum(mask.ravel()[order])[last_of_ties]
-    alarms = last_of_ties + 1 - hits
-    true_rate = np.append(0.0, hits / positives)
-    false_rate = np.append(0.0, alarms / negatives)
-    return RocCurve(false_rate, true_rate, float(np.trapezoid(true_rate, false_rate)))
+    thresholds = np.unique(scores)[::-1]
+    false_rate, true_rate = (_share_above(thresholds, scores[kind]) for kind in (~mask, mask))
+    return RocCurve(false_rate, true_rate, _area(false_rate, true_rate))
+
+
+def _share_above(
+    thresholds: Shaped[np.ndarray, " k"], scores: Shaped[np.ndarray, " m"]
+) -> Float64[np.ndarray, " n"]:
+    """Share of the scores at or above each of the falling thresholds, and 0 before the first."""
+    share = np.zeros(len(thresholds) + 1)
+    scores.sort()
+    for start in range(0, len(thresholds), _AT_ONCE):
+        asked = thresholds[start : start + _AT_ONCE]
+        hits = len(scores) - np.searchsorted(scores, asked)
+        share[start + 1 : start + 1 + len(asked)] = hits / len(scores)
+    return share
+
+
+def _area(x: Float64[np.ndarray, " n"], y: Float64[np.ndarray, " n"]) -> float:
+    """``numpy.trapezoid`` with one array to work in, and to the same digits."""
+    pieces = np.diff(x)
+    for start in range(0, len(pieces), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        pieces[part] *= y[1:][part] + y[:-1][part]
+    pieces /= 2
+    return float(pieces.sum())

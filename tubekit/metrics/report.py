@@ -1,77 +1,36 @@
 """All metrics of one pair of masks, with skeletons, surfaces and Betti numbers computed once."""
 
-import dataclasses
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool
 
 from tubekit import _check
-from tubekit._html import table
-from tubekit.metrics.branches import branch_report, reference_tree
-from tubekit.metrics.calibre import CALIBRES, calibre_scores
-from tubekit.metrics.cases import Labels, over_classes
+from tubekit._accept import SpacingLike, Whole
+from tubekit.geometry._input import without_flat_axes
+from tubekit.metrics.branches import branch_report
+from tubekit.metrics.calibre import calibre_scores
+from tubekit.metrics.calibre_dice import BOUNDS_MM, CALIBRES
+from tubekit.metrics.case_numbers import ONLY, CaseReport
+from tubekit.metrics.cases import Classes, Labels, class_maps, over_classes
 from tubekit.metrics.centerline import centerline_scores, centerlines, line_f1
-from tubekit.metrics.definitions import definitions_of, hd95_name, nsd_name
+from tubekit.metrics.definitions import (
+    definitions_of,
+    hd95_name,
+    is_distance,
+    nsd_name,
+    perfect_value,
+)
 from tubekit.metrics.hallucination import share_beyond
 from tubekit.metrics.overlap import counts
-from tubekit.metrics.pair import joint_box, mask_pair
+from tubekit.metrics.pair import agreed, check_empty, joint_box
 from tubekit.metrics.surface import HD95_DEFINITIONS, NSD_DEFINITIONS, check_tolerance
 from tubekit.metrics.surface_distance import surface_distances
 from tubekit.metrics.topology import betti_errors
+from tubekit.metrics.tree import reference_tree
 from tubekit.metrics.volume_distance import volume_distances
 from tubekit.types import Spacing
-
-
-@dataclasses.dataclass(frozen=True)
-class CaseReport:
-    """Every metric of one case, and what the numbers mean.
-
-    Attributes:
-        values: name to value, NaN where undefined; with several classes ``dice/1``, ``dice/mean``
-            and so on, as ``evaluate_case`` names them.
-        spacing: mm per voxel in array order, as used.
-        definitions: what each metric is.
-        policy: its value when the prediction, the target, or both are empty.
-    """
-
-    values: dict[str, float]
-    spacing: Spacing
-    definitions: dict[str, str]
-    policy: dict[str, str]
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values; undefined metrics are None."""
-        content = dataclasses.asdict(self) | {"spacing": list(self.spacing)}
-        content["values"] = {k: None if np.isnan(v) else v for k, v in self.values.items()}
-        return content
-
-    def __str__(self) -> str:
-        width = max(map(len, self.values), default=0)
-        lines = [f"{name:<{width}}  {_shown(value):>9}" for name, value in self.values.items()]
-        grid = " x ".join(f"{s:g}" for s in self.spacing)
-        lines += [
-            "",
-            f"Voxels of {grid} mm. Definitions (when prediction, target, both are empty):",
-        ]
-        lines += [
-            f"{name}: {text} ({self.policy[name]})" for name, text in self.definitions.items()
-        ]
-        return "\n".join(lines)
-
-    def _repr_html_(self) -> str:
-        rows = []
-        for name, value in self.values.items():
-            base = name.partition("/")[0]
-            rows.append((name, _shown(value), self.definitions[base], self.policy[base]))
-        grid = " × ".join(f"{s:g}" for s in self.spacing)
-        return table(
-            f"Metrics of one case, voxels of {grid} mm; "
-            "last column: prediction, target, both empty",
-            ("metric", "value", "definition", "if empty"),
-            rows,
-        ).text
 
 
 class _Asked(NamedTuple):
@@ -79,63 +38,113 @@ class _Asked(NamedTuple):
     tolerances_mm: tuple[float, ...]
     hd95: tuple[str, ...]
     nsd: tuple[str, ...]
+    empty: str
+    penalty_mm: float | None
 
 
 def case_report(
     pred: Labels,
     target: Labels,
     *,
-    spacing: Spacing | None = None,
-    tolerances_mm: Sequence[float] = (1.0,),
-    classes: int = 1,
+    spacing: SpacingLike | None = None,
+    tolerances_mm: SpacingLike = (1.0,),
+    classes: Classes = 1,
     hd95: Sequence[str] = ("max",),
     nsd: Sequence[str] = ("count",),
+    empty: str = "nan",
+    ignore: Whole | None = None,
+    penalty_mm: float | None = None,
+    names: Mapping[int, str] | None = None,
 ) -> CaseReport:
     """Measure a prediction in every way at once, in the joint box of both masks.
 
-    The numbers are those of the single functions, to the last digit.
+    The numbers are those of the single functions, to the last digit. A volume of one slice is
+    measured as the image in it.
 
     Args:
         pred: labels, (y, x) or (z, y, x), 0 = background; with one class any binary mask.
         target: true labels on the same grid.
         spacing: mm per voxel in array order; ``None`` means 1.
         tolerances_mm: of the surface Dice, one number each.
-        classes: number of foreground classes.
+        classes: number of foreground classes, or a list of those that are asked for; then all
+            other values count as background.
         hd95: definitions of ``tubekit.metrics.hd95``.
         nsd: definitions of ``tubekit.metrics.nsd``.
+        empty: what Dice, IoU, clDice, centre-line F1, NSD and hallucination rate are where both
+            masks are empty: ``"nan"``, or ``"perfect"`` for the value of a perfect prediction.
+        ignore: value of the target whose voxels do not count; for skeletons, surfaces and
+            topology they are background in both masks.
+        penalty_mm: what distances are where one mask alone is empty; ``None`` leaves them NaN.
+        names: names of classes, used instead of their numbers.
+    Returns:
+        Values and their definitions.
     Raises:
         ValueError: labels outside 0..classes, different shapes, a bad spacing or tolerance, or an
             unknown definition.
+
+    Example:
+        >>> plate, other = np.zeros((2, 9, 9), bool)
+        >>> plate[2], other[5] = True, True
+        >>> case_report(plate, other, spacing=(2, 1)).values["hd95"]
+        6.0
     """
-    for names, allowed in ((hd95, HD95_DEFINITIONS), (nsd, NSD_DEFINITIONS)):
-        for name in names:
+    for chosen, allowed in ((hd95, HD95_DEFINITIONS), (nsd, NSD_DEFINITIONS)):
+        for name in chosen:
             _check.option("definition", name, allowed)
-    for tolerance in tolerances_mm:
+    tolerances = tuple(float(tolerance) for tolerance in tolerances_mm)
+    for tolerance in tolerances:
         check_tolerance(tolerance)
-    if classes == 1:
-        pred, target, steps = mask_pair(pred, target, spacing)
-    else:
-        for name, labels in (("pred", pred), ("target", target)):
-            _check.integer_classes(name, labels, classes + 1)
-            _check.dimensions(name, labels, (2, 3))
-        _check.same_shape(pred=pred, target=target)
-        steps = _check.spacing(spacing, pred.ndim)
-    asked = _Asked(steps, tuple(tolerances_mm), tuple(hd95), tuple(nsd))
-    box = joint_box(pred, target)
-    beyond = pred.size - pred[box].size
+    check_empty(empty)
+    maps = class_maps(pred, target, classes, ignore)
+    _check.dimensions("pred", maps.pred, (2, 3))
+    sides = _check.spacing(spacing, maps.pred.ndim)
+    found, steps = without_flat_axes(maps.pred, sides)
+    true, _ = without_flat_axes(maps.target)
+    asked = _Asked(steps, tolerances, tuple(hd95), tuple(nsd), empty, penalty_mm)
+    box = joint_box(found, true)
+    beyond = found.size - found[box].size - maps.ignored
 
     def measure(one: np.ndarray, other: np.ndarray) -> dict[str, float]:
-        return _measure(one, other, beyond, asked)
+        return _settled(_measure(one, other, beyond, asked), one, other, asked)
 
-    values = over_classes(pred[box], target[box], classes, measure)
-    known = definitions_of(asked.hd95, asked.tolerances_mm, asked.nsd)
+    values, absent = over_classes(found[box], true[box], maps.classes, measure, names)
+    known = definitions_of(asked.hd95, tolerances, asked.nsd, empty, penalty_mm)
     used = list(dict.fromkeys(name.partition("/")[0] for name in values))
+    only = (names or {}).get(maps.classes[0], ONLY)
     return CaseReport(
         values,
-        steps,
+        sides,
         {name: known[name].text for name in used},
         {name: known[name].empty for name in used},
+        empty,
+        absent,
+        _notes(maps.pred.shape, found.ndim, maps.ignored),
+        only if len(maps.classes) == 1 else ONLY,
     )
+
+
+def _notes(shape: tuple[int, ...], axes: int, ignored: int) -> tuple[str, ...]:
+    notes = []
+    if axes < len(shape):
+        size = " x ".join(map(str, shape))
+        notes.append(f"A volume of one slice ({size} voxels): measured as the image in it.")
+    if ignored:
+        notes.append(f"{ignored} voxels were left out, as the label says.")
+    return tuple(notes)
+
+
+def _settled(
+    values: dict[str, float], pred: np.ndarray, target: np.ndarray, asked: _Asked
+) -> dict[str, float]:
+    """Values of empty masks by the conventions that were asked for."""
+    found, true = bool(pred.any()), bool(target.any())
+    if not found and not true:
+        for name in values:
+            if (perfect := perfect_value(name)) is not None:
+                values[name] = agreed(values[name], asked.empty, perfect)
+    elif found != true and asked.penalty_mm is not None:
+        values |= {name: float(asked.penalty_mm) for name in values if is_distance(name)}
+    return values
 
 
 def _measure(
@@ -145,7 +154,7 @@ def _measure(
     table = counts(pred, target)
     table = table._replace(true_negative=table.true_negative + beyond)
     lines = centerlines(pred, target)
-    by_calibre = calibre_scores(pred, target, lines.target, asked.spacing)
+    by_calibre = calibre_scores(pred, target, lines.target, asked.spacing, BOUNDS_MM)
     apart = volume_distances(pred, target, asked.spacing)
     betti = betti_errors(pred, target)
     return {
@@ -189,7 +198,7 @@ def _surface_values(
     if not (found and true):
         missing = dict.fromkeys(("hausdorff", *map(hd95_name, asked.hd95), "assd"), float("nan"))
         names = [nsd_name(t, d) for d in asked.nsd for t in asked.tolerances_mm]
-        return missing | dict.fromkeys(names, float(found == true))
+        return missing | dict.fromkeys(names, 0.0 if found or true else float("nan"))
     plain = surface_distances(pred, target, asked.spacing)
     values = {"hausdorff": plain.hausdorff()}
     sized = plain
@@ -204,7 +213,3 @@ def _surface_values(
         for tolerance in asked.tolerances_mm:
             values[nsd_name(tolerance, definition)] = lists.within(tolerance)
     return values
-
-
-def _shown(value: float) -> str:
-    return "undefined" if np.isnan(value) else f"{value:.4g}"

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from tubekit import _check
+from tubekit._accept import SpacingLike
 from tubekit.geometry.distance import nearest_distances
 from tubekit.metrics.pair import Mask, joint_box, mask_pair
 from tubekit.types import Spacing
@@ -25,7 +26,7 @@ class VolumeDistances(NamedTuple):
 
 
 def average_hausdorff(
-    pred: Mask, target: Mask, *, spacing: Spacing | None = None, definition: str = "mean"
+    pred: Mask, target: Mask, *, spacing: SpacingLike | None = None, definition: str = "mean"
 ) -> float:
     """Average Hausdorff distance over all voxels of both masks, in mm. Either empty: NaN.
 
@@ -47,6 +48,12 @@ def average_hausdorff(
     Reference: Taha and Hanbury, Metrics for evaluating 3D medical image segmentation, BMC Medical
         Imaging 2015, for ``"max"``; Aydin et al., European Radiology Experimental 2021, for
         ``"mean"``.
+
+    Example:
+        >>> plate, other = np.zeros((2, 9, 9), bool)
+        >>> plate[2], other[5] = True, True
+        >>> average_hausdorff(plate, other, spacing=(2, 1))
+        6.0
     """
     _check.option("definition", definition, AVERAGE_HAUSDORFF_DEFINITIONS)
     pred, target, steps = mask_pair(pred, target, spacing)

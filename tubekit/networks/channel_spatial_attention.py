@@ -87,16 +87,16 @@ class SpatialAttention(nn.Module):
         with torch.autocast(x.device.type, enabled=False):
             query, key = _exact(query), _exact(key)  # (b c/8 n)
             if judge is not None:
-                mix = _exact(judge) @ key.mT  # (b c/8 c/8)
+                mix = _exact(judge) @ key.transpose(1, 2)  # (b c/8 c/8)
                 query = (mix if self.scale is None else mix * (self.scale / key.shape[-1])) @ query
-            scores = query.mT @ key
+            scores = query.transpose(1, 2) @ key
             return torch.softmax(scores if self.scale is None else scores * self.scale, dim=-1)
 
     def forward(self, x: Float[Tensor, "b c *s"]) -> Float[Tensor, "b c *s"]:
         """The input and its weighted means."""
         affinity = self.affinity(x)
         value = self.value(x).flatten(2)
-        mean = value @ affinity.to(value.dtype).mT
+        mean = value @ affinity.to(value.dtype).transpose(1, 2)
         return x + self.gamma * mean.reshape(x.shape)
 
 
@@ -129,7 +129,7 @@ class ChannelAttention(nn.Module):
         """C: in row i the weights of all channels for channel i."""
         with torch.autocast(x.device.type, enabled=False):
             features = _exact(x)
-            scores = features @ features.mT
+            scores = features @ features.transpose(1, 2)
             if self.scaled:
                 scores = scores / features.shape[-1]
             return torch.softmax(-scores if self.as_released else scores, dim=-1)

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tubekit import _check
+from tubekit._accept import numbers, taking
 from tubekit.networks.blocks import (
     CONVS,
     NORMS,
@@ -82,9 +83,17 @@ class CS2Net(nn.Module):
     Raises:
         ValueError: an option out of range.
 
+    Example:
+        >>> import torch
+        >>> from tubekit.networks import CS2Net
+        >>> network = CS2Net(2, 1, 2, features=(8, 16))
+        >>> network(torch.zeros(1, 1, 16, 16)).shape
+        torch.Size([1, 2, 16, 16])
+
     Reference: Mou et al., CS2-Net, MedIA 67, 2021, 101874; CS-Net, MICCAI 2019.
     """
 
+    @taking(numbers)
     def __init__(
         self,
         ndim: int,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from tubekit._accept import numbers, taking
 from tubekit.networks.blocks import LEAK, NORMS, kaiming
 from tubekit.networks.deformable_conv import DeformableConv
 from tubekit.networks.stages import UShape, check_widths, conv_stage
@@ -34,12 +35,20 @@ class DCUNet(UShape):
     Raises:
         ValueError: an argument out of range.
 
+    Example:
+        >>> import torch
+        >>> from tubekit.networks import DCUNet
+        >>> network = DCUNet(2, 1, 2, features=(4, 8))
+        >>> network(torch.zeros(1, 1, 16, 16)).shape
+        torch.Size([1, 2, 16, 16])
+
     Reference: Jin et al., DUNet: A deformable network for retinal vessel segmentation,
         Knowledge-Based Systems 178, 2019; Yang et al., DCU-net: a deformable convolutional neural
         network based on cascade U-net for retinal vessel segmentation, Multimedia Tools and
         Applications 81, 2022.
     """
 
+    @taking(numbers)
     def __init__(
         self,
         ndim: int,

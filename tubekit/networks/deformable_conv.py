@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from tubekit import _check
+from tubekit._accept import numbers, taking
 from tubekit.networks.blocks import CONVS
 
 
@@ -56,7 +57,7 @@ def _by_taps(features: Tensor, offsets: Tensor, weight: Tensor) -> Tensor:
     size, kernel = features.shape[2:], weight.shape[2:]
     # grid_sample counts from -1 to 1. Over sizes that are powers of two such fractions of whole
     # positions are exact, so that a tap which does not move reads one voxel alone.
-    room = [1 << (n - 1).bit_length() for n in size]
+    room = [1 << (int(n) - 1).bit_length() for n in size]
     behind = [p for n, r in zip(size, room, strict=True) for p in (r - n, 0)]
     padded = F.pad(features, behind[::-1])
     points = []
@@ -68,17 +69,17 @@ def _by_taps(features: Tensor, offsets: Tensor, weight: Tensor) -> Tensor:
         place = grid + step.reshape(-1, *[1] * len(size)) + offsets[:, axis]
         points.append((2 * place + 1) / room[axis] - 1)
     where = torch.stack(points[::-1], -1)  # (b k *s n), its last axis comes first
-
-    def one(padded: Tensor, where: Tensor, weight: Tensor) -> Tensor:
-        sampled = F.grid_sample(padded, where, padding_mode="zeros", align_corners=False)
-        return torch.einsum("bc...,oc->bo...", sampled, weight)
-
     out = features.new_zeros((len(features), len(weight), *size))
     for tap, matrix in enumerate(weight.flatten(2).unbind(2)):
         part = (padded, where[:, tap], matrix)
-        out = out + checkpoint(one, *part, use_reentrant=False, preserve_rng_state=False)
+        out = out + checkpoint(_tap, *part, use_reentrant=False, preserve_rng_state=False)
     # grid_sample may take a place that is NaN for one outside the image.
     return out.masked_fill(offsets.isnan().flatten(1, 2).any(1, keepdim=True), torch.nan)
+
+
+def _tap(padded: Tensor, where: Tensor, weight: Tensor) -> Tensor:
+    sampled = F.grid_sample(padded, where, padding_mode="zeros", align_corners=False)
+    return torch.einsum("bc...,oc->bo...", sampled, weight)
 
 
 class DeformableConv(nn.Module):
@@ -94,9 +95,18 @@ class DeformableConv(nn.Module):
         bias: add a bias per output channel.
     Raises:
         ValueError: an argument out of range; in ``forward``, features that do not fit.
+
+    Example:
+        >>> import torch
+        >>> from tubekit.networks import DeformableConv
+        >>> layer = DeformableConv(2, 4, 3)
+        >>> layer(torch.zeros(1, 4, 9, 8)).shape
+        torch.Size([1, 3, 9, 8])
+
     Reference: Dai et al., Deformable Convolutional Networks, ICCV 2017, section 2.1.
     """
 
+    @taking(numbers)
     def __init__(
         self, ndim: int, in_channels: int, out_channels: int, *, kernel: int = 3, bias: bool = True
     ) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from tubekit._accept import numbers, taking
 from tubekit.networks.blocks import kaiming
 from tubekit.networks.snake_conv import DynamicSnakeConv
 from tubekit.networks.stages import UShape, check_widths
@@ -35,10 +36,18 @@ class DSCNet(UShape):
     Raises:
         ValueError: an argument out of range.
 
+    Example:
+        >>> import torch
+        >>> from tubekit.networks import DSCNet
+        >>> network = DSCNet(2, 1, 2, features=(4, 8))
+        >>> network(torch.zeros(1, 1, 16, 16)).shape
+        torch.Size([1, 2, 16, 16])
+
     Reference: Qi et al., Dynamic Snake Convolution based on Topological Geometric Constraints for
         Tubular Structure Segmentation, ICCV 2023, section 3 and figure 2.
     """
 
+    @taking(numbers)
     def __init__(
         self,
         ndim: int,

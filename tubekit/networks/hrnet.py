@@ -6,82 +6,92 @@ from itertools import permutations
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from tubekit.networks.blocks import check_image, conv_norm, kaiming
+from tubekit import _check
+from tubekit._accept import numbers, taking
+from tubekit.networks.blocks import CONVS, check_image, conv_norm, kaiming
+from tubekit.networks.stages import resize
 
 
 def _conv(
-    channels_in: int, channels_out: int, *, kernel: int = 3, stride: int = 1, relu: bool = True
+    ndim: int,
+    channels_in: int,
+    channels_out: int,
+    *,
+    kernel: int = 3,
+    stride: int = 1,
+    relu: bool = True,
 ) -> nn.Sequential:
     """Convolution without bias, batch norm and, unless ``relu`` is False, ReLU."""
     layer = conv_norm(
-        2,
+        ndim,
         channels_in,
         channels_out,
-        kernel=(kernel, kernel),
-        stride=(stride, stride),
+        kernel=(kernel,) * ndim,
+        stride=(stride,) * ndim,
         norm="batch",
         bias=False,
     )
     return layer.append(nn.ReLU(inplace=True)) if relu else layer
 
 
-def _resize(x: Tensor, size: torch.Size) -> Tensor:
-    return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
-
-
 class _Residual(nn.Module):
     """ReLU(body(x) + shortcut(x)) of He et al., CVPR 2016."""
 
-    def __init__(self, body: nn.Module, channels_in: int, channels_out: int) -> None:
+    def __init__(self, ndim: int, body: nn.Module, channels_in: int, channels_out: int) -> None:
         super().__init__()
         self.body = body
         self.shortcut = (
             nn.Identity()
             if channels_in == channels_out
-            else _conv(channels_in, channels_out, kernel=1, relu=False)
+            else _conv(ndim, channels_in, channels_out, kernel=1, relu=False)
         )
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.relu(self.body(x) + self.shortcut(x))
 
 
-def _basic(channels: int) -> _Residual:
-    body = nn.Sequential(_conv(channels, channels), _conv(channels, channels, relu=False))
-    return _Residual(body, channels, channels)
-
-
-def _bottleneck(channels_in: int) -> _Residual:
+def _basic(ndim: int, channels: int) -> _Residual:
     body = nn.Sequential(
-        _conv(channels_in, 64, kernel=1), _conv(64, 64), _conv(64, 256, kernel=1, relu=False)
+        _conv(ndim, channels, channels), _conv(ndim, channels, channels, relu=False)
     )
-    return _Residual(body, channels_in, 256)
+    return _Residual(ndim, body, channels, channels)
+
+
+def _bottleneck(ndim: int, channels_in: int) -> _Residual:
+    body = nn.Sequential(
+        _conv(ndim, channels_in, 64, kernel=1),
+        _conv(ndim, 64, 64),
+        _conv(ndim, 64, 256, kernel=1, relu=False),
+    )
+    return _Residual(ndim, body, channels_in, 256)
 
 
 class _Exchange(nn.Module):
     """Residual blocks on each branch, then every branch receives the sum of all branches."""
 
-    def __init__(self, widths: list[int], blocks: int) -> None:
+    def __init__(self, ndim: int, widths: list[int], blocks: int) -> None:
         super().__init__()
         self.branches = nn.ModuleList(
-            nn.Sequential(*(_basic(width) for _ in range(blocks))) for width in widths
+            nn.Sequential(*(_basic(ndim, width) for _ in range(blocks))) for width in widths
         )
         self.paths = nn.ModuleDict(
             {
-                f"{source}to{target}": self._path(widths, source, target)
+                f"{source}to{target}": self._path(ndim, widths, source, target)
                 for source, target in permutations(range(len(widths)), 2)
             }
         )
 
     @staticmethod
-    def _path(widths: list[int], source: int, target: int) -> nn.Module:
+    def _path(ndim: int, widths: list[int], source: int, target: int) -> nn.Module:
         if source > target:  # coarse to fine: match the channels here, upsample in forward
-            return _conv(widths[source], widths[target], kernel=1, relu=False)
+            return _conv(ndim, widths[source], widths[target], kernel=1, relu=False)
         halvings = [
-            _conv(widths[source], widths[source], stride=2) for _ in range(target - source - 1)
+            _conv(ndim, widths[source], widths[source], stride=2)
+            for _ in range(target - source - 1)
         ]
-        return nn.Sequential(*halvings, _conv(widths[source], widths[target], stride=2, relu=False))
+        last = _conv(ndim, widths[source], widths[target], stride=2, relu=False)
+        return nn.Sequential(*halvings, last)
 
     def forward(self, xs: list[Tensor]) -> list[Tensor]:
         xs = [branch(x) for branch, x in zip(self.branches, xs, strict=True)]
@@ -90,13 +100,13 @@ class _Exchange(nn.Module):
             for source, x in enumerate(xs):
                 if source != target:
                     y = self.paths[f"{source}to{target}"](x)
-                    total = total + (_resize(y, total.shape[2:]) if source > target else y)
+                    total = total + (resize(y, total.shape[2:]) if source > target else y)
             fused.append(torch.relu(total))
         return fused
 
 
 class HRNet(nn.Module):
-    """HRNetV2 for images in 2-D, with random initial weights.
+    """HRNetV2 with random initial weights; the paper has images in 2-D.
 
     A stem brings the image to a quarter of its size; four branches (1/4 to 1/32, widths w, 2w,
     4w, 8w) run side by side; all are upsampled to 1/4, concatenated, mixed by a 1x1 convolution
@@ -105,30 +115,41 @@ class HRNet(nn.Module):
     Args:
         in_channels: channels of the image.
         out_channels: channels of the logits; 1 means binary.
+        ndim: 2 or 3 spatial axes.
         width: channels of the finest branch, 48 for HRNetV2-W48.
         modules: exchange modules of stages 1 to 4; in stage 1, groups of bottlenecks.
         blocks: residual blocks per branch in each module. ``width=18, modules=(1, 1, 3, 2),
             blocks=2`` is the published W18-Small-v2.
 
     Attributes:
-        divisor: (32, 32).
+        divisor: 32 per axis.
 
     Raises:
         ValueError: a number below 1, or not four module counts.
 
+    Example:
+        >>> import torch
+        >>> from tubekit.networks import HRNet
+        >>> network = HRNet(1, 2, width=4, modules=(1, 1, 1, 1), blocks=1)
+        >>> network(torch.zeros(1, 1, 64, 64)).shape
+        torch.Size([1, 2, 64, 64])
+
     Reference: Sun et al., arXiv:1904.04514, section 3 (HRNetV2).
     """
 
+    @taking(numbers)
     def __init__(
         self,
         in_channels: int,
         out_channels: int,
         *,
+        ndim: int = 2,
         width: int = 48,
         modules: Sequence[int] = (1, 1, 4, 3),
         blocks: int = 4,
     ) -> None:
         super().__init__()
+        _check.option("ndim", ndim, tuple(CONVS))
         if len(modules) != 4 or min(in_channels, out_channels, width, blocks, *modules) < 1:
             raise ValueError(
                 "HRNet needs positive channels, width and blocks and four positive module counts, "
@@ -136,24 +157,28 @@ class HRNet(nn.Module):
                 f"modules {modules}, blocks {blocks}; the paper has modules=(1, 1, 4, 3), blocks=4"
             )
         self.in_channels = in_channels
-        self.divisor = (32, 32)
-        self.stem = nn.Sequential(_conv(in_channels, 64, stride=2), _conv(64, 64, stride=2))
+        self.divisor = (32,) * ndim
+        self.stem = nn.Sequential(
+            _conv(ndim, in_channels, 64, stride=2), _conv(ndim, 64, 64, stride=2)
+        )
         self.stage1 = nn.Sequential(
-            *(_bottleneck(64 if i == 0 else 256) for i in range(modules[0] * blocks))
+            *(_bottleneck(ndim, 64 if i == 0 else 256) for i in range(modules[0] * blocks))
         )
         widths = [width << branch for branch in range(4)]
-        self.start = _conv(256, width)  # stage 1 to the finest branch
+        self.start = _conv(ndim, 256, width)  # stage 1 to the finest branch
         # Each stage adds one branch at half the resolution of the coarsest one so far.
         self.grow = nn.ModuleList(
-            _conv(256 if i == 0 else widths[i], widths[i + 1], stride=2) for i in range(3)
+            _conv(ndim, 256 if i == 0 else widths[i], widths[i + 1], stride=2) for i in range(3)
         )
         self.stages = nn.ModuleList(
-            nn.Sequential(*(_Exchange(widths[: i + 2], blocks) for _ in range(modules[i + 1])))
+            nn.Sequential(
+                *(_Exchange(ndim, widths[: i + 2], blocks) for _ in range(modules[i + 1]))
+            )
             for i in range(3)
         )
-        self.mix = _conv(sum(widths), sum(widths), kernel=1)
+        self.mix = _conv(ndim, sum(widths), sum(widths), kernel=1)
         kaiming(self, leak=0.0)
-        self.head = nn.Conv2d(sum(widths), out_channels, 1)
+        self.head = CONVS[ndim](sum(widths), out_channels, 1)
 
     def forward(self, image: Float[Tensor, "b c *s"]) -> Float[Tensor, "b k *s"]:
         """Logits at the size of the image.
@@ -163,10 +188,10 @@ class HRNet(nn.Module):
                 pad.
         """
         check_image(image, channels=self.in_channels, divisor=self.divisor, weights=self)
-        features = self.stage1(self.stem(image))  # (b 256 h/4 w/4)
+        features = self.stage1(self.stem(image))  # (b 256 *s/4)
         xs = [self.start(features), self.grow[0](features)]
         xs = self.stages[0](xs)
         for grow, stage in zip(self.grow[1:], self.stages[1:], strict=True):
             xs = stage([*xs, grow(xs[-1])])
-        xs = [x if i == 0 else _resize(x, xs[0].shape[2:]) for i, x in enumerate(xs)]
-        return _resize(self.head(self.mix(torch.cat(xs, dim=1))), image.shape[2:])
+        xs = [x if i == 0 else resize(x, xs[0].shape[2:]) for i, x in enumerate(xs)]
+        return resize(self.head(self.mix(torch.cat(xs, dim=1))), image.shape[2:])

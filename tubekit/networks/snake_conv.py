@@ -7,8 +7,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tubekit import _check
+from tubekit._accept import numbers, taking
 from tubekit.networks.blocks import CONVS
-from tubekit.networks.snake_sampling import CompiledSnake, snake_conv_by_taps
+from tubekit.networks.snake_sampling import CompiledSnake, runs_compiled, snake_conv_by_taps
 
 
 def snake_curve(
@@ -84,7 +85,7 @@ def snake_conv(
         )
     wide = torch.promote_types(features.dtype, torch.float32)
     with torch.autocast(features.device.type, enabled=False):
-        run = CompiledSnake.apply if features.device.type == "cpu" else snake_conv_by_taps
+        run = CompiledSnake.apply if runs_compiled(features) else snake_conv_by_taps
         out: Tensor = run(features.to(wide), curve.to(wide), weight.to(wide), axis)
         if bias is not None:
             out = out + bias.to(wide).view(-1, *[1] * len(size))
@@ -111,9 +112,18 @@ class SnakeConv(nn.Module):
         as_released: see ``snake_curve``.
     Raises:
         ValueError: an argument out of range; in ``forward``, features that do not fit.
+
+    Example:
+        >>> import torch
+        >>> from tubekit.networks import SnakeConv
+        >>> layer = SnakeConv(2, 4, 3, axis=1)
+        >>> layer(torch.zeros(1, 4, 9, 8)).shape
+        torch.Size([1, 3, 9, 8])
+
     Reference: Qi et al., Dynamic Snake Convolution, ICCV 2023.
     """
 
+    @taking(numbers)
     def __init__(
         self,
         ndim: int,
@@ -175,9 +185,18 @@ class DynamicSnakeConv(nn.Module):
         extent: see ``SnakeConv``.
     Raises:
         ValueError: an argument out of range.
+
+    Example:
+        >>> import torch
+        >>> from tubekit.networks import DynamicSnakeConv
+        >>> layer = DynamicSnakeConv(2, 4, 8)
+        >>> layer(torch.zeros(1, 4, 9, 8)).shape
+        torch.Size([1, 8, 9, 8])
+
     Reference: Qi et al., ICCV 2023, figure 2, the encoder's layer.
     """
 
+    @taking(numbers)
     def __init__(
         self,
         ndim: int,

@@ -18,6 +18,12 @@ CHUNK = 1 << 19
 """Samples held at a time: 2 MB in float32, so that they stay in the processor's cache."""
 
 
+def runs_compiled(features: Tensor) -> bool:
+    """Whether the loops of ``CompiledSnake`` may run: no tracer sees into them."""
+    traced = torch.compiler.is_compiling() or torch.jit.is_tracing()
+    return features.device.type == "cpu" and not traced
+
+
 def snake_conv_by_taps(
     features: Float[Tensor, "b c *s"],
     curve: Float[Tensor, "b m k *s"],
@@ -28,27 +34,27 @@ def snake_conv_by_taps(
 
     The samples of one tap are alive at a time; the backward pass makes them anew.
     """
-    size = features.shape[2:]
-    across = [i for i in range(len(size)) if i != axis]
-    grid = torch.meshgrid(*(torch.arange(n, device=curve.device) for n in size), indexing="ij")
-
-    def one(features: Tensor, deviation: Tensor, weight: Tensor, step: int) -> Tensor:
-        places = [g.to(deviation).expand(len(features), *size) for g in grid]
-        places[axis] = places[axis] + step
-        for i, other in enumerate(across):
-            places[other] = places[other] + deviation[:, i]
-        # grid_sample counts from -1 to 1 between the outer edges of the image, last axis first.
-        scaled = [(2 * x + 1) / n - 1 for x, n in zip(places, size, strict=True)]
-        points = torch.stack(scaled[::-1], -1)
-        sampled = F.grid_sample(features, points, padding_mode="zeros", align_corners=False)
-        return torch.einsum("bc...,oc->bo...", sampled, weight)
-
     taps = weight.shape[2]
-    out = features.new_zeros((len(features), len(weight), *size))
+    out = features.new_zeros((len(features), len(weight), *features.shape[2:]))
     for tap in range(taps):
-        part = (features, curve[:, :, tap], weight[:, :, tap], tap - taps // 2)
-        out = out + checkpoint(one, *part, use_reentrant=False, preserve_rng_state=False)
+        part = (features, curve[:, :, tap], weight[:, :, tap], axis, tap - taps // 2)
+        out = out + checkpoint(_tap, *part, use_reentrant=False, preserve_rng_state=False)
     return out
+
+
+def _tap(features: Tensor, deviation: Tensor, weight: Tensor, axis: int, step: int) -> Tensor:
+    """What the tap that lies ``step`` voxels along ``axis`` adds."""
+    size = features.shape[2:]
+    grid = torch.meshgrid(*(torch.arange(n, device=deviation.device) for n in size), indexing="ij")
+    places = [g.to(deviation).expand(len(features), *size) for g in grid]
+    places[axis] = places[axis] + step
+    for i, other in enumerate(i for i in range(len(size)) if i != axis):
+        places[other] = places[other] + deviation[:, i]
+    # grid_sample counts from -1 to 1 between the outer edges of the image, last axis first.
+    scaled = [(2 * x + 1) / n - 1 for x, n in zip(places, size, strict=True)]
+    points = torch.stack(scaled[::-1], -1)
+    sampled = F.grid_sample(features, points, padding_mode="zeros", align_corners=False)
+    return torch.einsum("bc...,oc->bo...", sampled, weight)
 
 
 class CompiledSnake(torch.autograd.Function):

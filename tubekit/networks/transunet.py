@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tubekit import _check
+from tubekit._accept import numbers, taking
 from tubekit.networks.blocks import CONVS, MAX_POOLS, NORMS, check_image, conv_norm, kaiming
 
 CONVOLVE = {2: F.conv2d, 3: F.conv3d}
@@ -23,11 +24,11 @@ class _StandardConv(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(outputs, inputs, *(kernel,) * ndim))
         nn.init.kaiming_normal_(self.weight)
-        self.convolve, self.stride, self.padding = CONVOLVE[ndim], stride, kernel // 2
+        self.stride, self.padding = stride, kernel // 2
 
     def forward(self, x: Tensor) -> Tensor:
         weight = F.layer_norm(self.weight, self.weight.shape[1:], eps=1e-5)
-        return self.convolve(x, weight, None, self.stride, self.padding)
+        return CONVOLVE[x.ndim - 2](x, weight, None, self.stride, self.padding)
 
 
 def _conv_group_norm(
@@ -107,9 +108,18 @@ class TransUNet(nn.Module):
     Raises:
         ValueError: an option out of range.
 
+    Example:
+        >>> import torch
+        >>> from tubekit.networks import TransUNet
+        >>> small = {"blocks": (1, 1, 1), "decoder": (8, 8, 4, 4, 4), "layers": 1, "grid": 2}
+        >>> network = TransUNet(2, 1, 2, **small, width=4, hidden=8, heads=2, mlp=8)
+        >>> network(torch.zeros(1, 1, 32, 32)).shape
+        torch.Size([1, 2, 32, 32])
+
     Reference: Chen et al., TransUNet, arXiv:2102.04306, section 3; MedIA 97, 2024.
     """
 
+    @taking(numbers)
     def __init__(
         self,
         ndim: int,
@@ -149,7 +159,7 @@ class TransUNet(nn.Module):
             )
         self.in_channels = in_channels
         self.divisor = (16,) * ndim
-        self.pool, self.linear = MAX_POOLS[ndim], LINEAR[ndim]
+        self.linear = LINEAR[ndim]
 
         self.stem = _conv_group_norm(ndim, in_channels, width, 7, 2).append(nn.ReLU(inplace=True))
         widths = [width, 4 * width, 8 * width, 16 * width]
@@ -202,6 +212,17 @@ class TransUNet(nn.Module):
             return self.position
         return F.interpolate(self.position, tuple(cells), mode=self.linear, align_corners=False)
 
+    def _attended(self, tokens: Float[Tensor, "b n h"]) -> Float[Tensor, "b n h"]:
+        """The transformer; while traced without torch's fused layers, which ONNX does not have."""
+        fused = torch.backends.mha.get_fastpath_enabled() if torch.jit.is_tracing() else False
+        if not fused:
+            return self.transformer(tokens)
+        torch.backends.mha.set_fastpath_enabled(False)
+        try:
+            return self.transformer(tokens)
+        finally:
+            torch.backends.mha.set_fastpath_enabled(True)
+
     def forward(self, image: Float[Tensor, "b c *s"]) -> Float[Tensor, "b k *s"]:
         """Logits at the size of the image.
 
@@ -212,15 +233,15 @@ class TransUNet(nn.Module):
         check_image(image, channels=self.in_channels, divisor=self.divisor, weights=self)
         x = self.stem(image)
         features = [x]  # at 1/2, 1/4, 1/8, 1/16
-        x = self.pool(x, 3, 2, 1)
+        x = MAX_POOLS[x.ndim - 2](x, 3, 2, 1)
         for stage in self.stages:
             x = stage(x)
             features.append(x)
         x = self.embed(features.pop())
         grid = x.shape[2:]
-        tokens = (x + self.positions(grid)).flatten(2).mT  # (b n h)
-        tokens = self.transformer(self.dropout(tokens))
-        x = self.neck(tokens.mT.unflatten(2, grid))
+        tokens = (x + self.positions(grid)).flatten(2).transpose(1, 2)  # (b n h)
+        tokens = self._attended(self.dropout(tokens))
+        x = self.neck(tokens.transpose(1, 2).unflatten(2, grid))
         for stage in self.decoder:
             x = F.interpolate(x, scale_factor=2, mode=self.linear, align_corners=False)
             x = stage(torch.cat((x, features.pop()), dim=1) if features else x)

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tubekit import _check
+from tubekit._accept import numbers, taking
 from tubekit.networks.blocks import (
     CONVS,
     LEAK,
@@ -48,10 +49,19 @@ class UNet(nn.Module):
     Raises:
         ValueError: an option out of range, or lists of different lengths.
 
+    Example:
+        >>> import torch
+        >>> from tubekit.networks import UNet
+        >>> network = UNet(2, 1, 2, features=(4, 8, 8), deep_supervision=True)
+        >>> output = network(torch.zeros(1, 1, 16, 16))
+        >>> output.logits.shape, output.deep[0].shape
+        (torch.Size([1, 2, 16, 16]), torch.Size([1, 2, 8, 8]))
+
     Reference: Ronneberger et al., MICCAI 2015; Isensee et al., Nature Methods 18, 2021
         (configuration of nnU-Net v2).
     """
 
+    @taking(numbers)
     def __init__(
         self,
         ndim: int,

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from tubekit._accept import numbers, taking
 from tubekit.networks.blocks import CONVS, LEAK, TRANSPOSED_CONVS, check_image, kaiming
 from tubekit.networks.stages import check_widths, conv_stage, halve
 from tubekit.types import SegOutput
@@ -36,10 +37,18 @@ class UNetPlusPlus(nn.Module):
     Raises:
         ValueError: an argument out of range.
 
+    Example:
+        >>> import torch
+        >>> from tubekit.networks import UNetPlusPlus
+        >>> network = UNetPlusPlus(2, 1, 2, features=(4, 8))
+        >>> network(torch.zeros(1, 1, 16, 16)).shape
+        torch.Size([1, 2, 16, 16])
+
     Reference: Zhou et al., UNet++: A Nested U-Net Architecture for Medical Image Segmentation,
         DLMIA 2018, equation 1 and section 3.
     """
 
+    @taking(numbers)
     def __init__(
         self,
         ndim: int,

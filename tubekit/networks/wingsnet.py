@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from tubekit._accept import numbers, taking
 from tubekit.networks.blocks import CONVS, LEAK, NORMS, check_image, kaiming
 from tubekit.networks.stages import check_widths, halve, resize
 from tubekit.types import SegOutput
@@ -74,10 +75,18 @@ class WingsNet(nn.Module):
     Raises:
         ValueError: an argument out of range.
 
+    Example:
+        >>> import torch
+        >>> from tubekit.networks import WingsNet
+        >>> network = WingsNet(3, 1, 1, features=(4, 8))
+        >>> network(torch.zeros(1, 1, 8, 8, 8)).logits.shape
+        torch.Size([1, 1, 8, 8, 8])
+
     Reference: Zheng et al., Alleviating Class-wise Gradient Imbalance for Pulmonary Airway
         Segmentation, IEEE TMI 40(9), 2021.
     """
 
+    @taking(numbers)
     def __init__(
         self,
         ndim: int,

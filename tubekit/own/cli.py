@@ -107,7 +107,10 @@ def predict_command(
     ] = 0.5,
     device: Device = "auto",
 ) -> None:
-    """Segment an image or a folder of images with a network that `tubekit train` has saved."""
+    """Segment an image or a folder of images with a network that `tubekit train` has saved.
+
+    With --chapter, MODEL is a recipe of the book: tubekit predict --chapter skeleton_recall --help
+    """
     from rich.console import Console
     from rich.progress import Progress
 

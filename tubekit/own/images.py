@@ -9,29 +9,13 @@ from jaxtyping import Float32, UInt8
 
 from tubekit import _check
 from tubekit.data import ReadError, read_image
-from tubekit.data.encode import same_place
 from tubekit.data.folders import read_map
+from tubekit.data.placing import onto
 from tubekit.own.folder import Entry
 from tubekit.types import Case, Placed, Spacing
 
 # More different values than anyone draws: a grey picture, or a mask that was smoothed.
 _MOST_VALUES = 64
-
-
-def read(path: Path) -> tuple[Float32[np.ndarray, "c *s"], Spacing | None]:
-    """As ``read_image``, without the opacity of a PNG that covers everything.
-
-    Raises:
-        ReadError: as ``read_image``, or a PNG that can be seen through.
-    """
-    image, spacing = read_image(path)
-    if path.suffix.lower() == ".png" and image.shape[0] in (2, 4):
-        if (image[-1] != image[-1].flat[0]).any():
-            raise ReadError(
-                f"{path}: expected an opaque picture, got one with transparent parts; flatten it"
-            )
-        image = image[:-1]
-    return image, spacing
 
 
 def as_case(
@@ -52,11 +36,11 @@ def read_values(
     Args:
         path: of the label.
         image: channels first.
-        spacing: of the image, as ``read`` gives it.
+        spacing: of the image, as ``read_image`` gives it.
     Raises:
         ReadError: damaged, no map of whole numbers 0..255, or not on the image's grid.
     """
-    stored = read_map(path)
+    stored = onto(read_map(path), spacing.affine if isinstance(spacing, Placed) else None, path)
     array = stored.array
     if array.shape != image.shape[1:]:
         raise ReadError(
@@ -67,12 +51,6 @@ def read_values(
         raise ReadError(
             f"{path}: expected the image's voxel size {spacing}, got {stored.spacing}; check that "
             "image and label belong together"
-        )
-    place = spacing.affine if isinstance(spacing, Placed) else None
-    if place is not None and stored.affine is not None and not same_place(stored.affine, place):
-        raise ReadError(
-            f"{path}: expected the label where its image lies, got another affine; resample the "
-            "label, or copy the image's header"
         )
     whole = array.dtype.kind in "iu" or bool((array == np.rint(array)).all())
     if not whole or array.min(initial=0) < 0 or array.max(initial=0) > 255:
@@ -108,7 +86,7 @@ def survey(entries: Sequence[Entry]) -> Survey:
     shapes: list[tuple[int, ...]] = []
     spacings: list[Spacing | None] = []
     for entry in entries:
-        image, spacing = read(entry.image)
+        image, spacing = read_image(entry.image)
         shapes.append(image.shape)
         kind, first = (image.ndim, image.shape[0]), shapes[0]
         if kind != (len(first), first[0]):
@@ -140,7 +118,7 @@ def read_cases(entries: Iterable[Entry], values: Sequence[int]) -> Iterable[Case
         values: of ``survey``; class k is stored as ``values[k]``.
     """
     for entry in entries:
-        image, spacing = read(entry.image)
+        image, spacing = read_image(entry.image)
         stored = read_values(entry.label, image, spacing)
         with _check.about(entry.name):
             yield as_case(

@@ -14,10 +14,11 @@ from jaxtyping import Float32, Num, UInt8
 from torch import nn
 
 from tubekit import _check
+from tubekit.data import read_image
 from tubekit.data.storage import write_atomic
 from tubekit.inference import predict_probs
 from tubekit.own.choices import build_network
-from tubekit.own.images import as_case, read
+from tubekit.own.images import as_case
 from tubekit.own.preparation import Preparation
 from tubekit.training import resolve_device
 from tubekit.types import Case, Spacing
@@ -83,7 +84,7 @@ class Model:
                     "it, or pass an array"
                 )
             name = str(image)
-            array, spacing = read(Path(image))
+            array, spacing = read_image(Path(image))
         else:
             array = self._channels_first(np.asarray(image))
             if spacing is not None:

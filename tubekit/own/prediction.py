@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tubekit.data import write_label
+from tubekit.data import read_image, write_label
 from tubekit.data.folders import IMAGES, named_files, stem
 from tubekit.data.storage import write_atomic
-from tubekit.own.images import as_case, read
+from tubekit.own.images import as_case
 from tubekit.own.model import Model
 
 _SUFFIX = {2: ".png", 3: ".nii.gz"}
@@ -49,7 +49,7 @@ def predict(
     """
     jobs = plan(model, Path(source), Path(target))
     for done, (path, output) in enumerate(jobs, 1):
-        image, spacing = read(path)
+        image, spacing = read_image(path)
         probs = model.of_case(as_case(path.name, image, spacing))
         if probabilities:
             buffer = io.BytesIO()

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from tubekit import _check
+from tubekit._accept import taking_numbers
 from tubekit.data import clip_window, normalise, resample, with_vesselness
 from tubekit.data.preprocess import resample_onto
 from tubekit.types import Case, Spacing
@@ -15,6 +16,7 @@ from tubekit.types import Case, Spacing
 POLARITIES = ("bright", "dark")
 
 
+@taking_numbers
 @dataclasses.dataclass(frozen=True)
 class Preparation:
     """Window, grid, vesselness, normalisation: in this order, and the same for every image.
@@ -29,6 +31,11 @@ class Preparation:
         sigmas_mm: scales of the vesselness, about the radii of the tubes.
     Raises:
         ValueError: a value out of range, or ``spacing`` together with ``scale``.
+
+    Example:
+        >>> from tubekit.own import Preparation
+        >>> Preparation(dimensions=2, channels=3, scale=0.5, vesselness="dark").inputs
+        4
     """
 
     dimensions: int

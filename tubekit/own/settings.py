@@ -5,6 +5,7 @@ import math
 import re
 
 from tubekit import _check
+from tubekit._accept import taking_numbers
 from tubekit.own.choices import LOSSES, NETWORKS
 from tubekit.own.preparation import POLARITIES, check_grid
 from tubekit.types import Spacing
@@ -14,6 +15,7 @@ STEPS = 1000
 MANY = 1_000_000
 
 
+@taking_numbers
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
     """Arguments of ``train``, each with the name that it has on the command line.
@@ -35,6 +37,11 @@ class Settings:
         seed: of split, weights and patches.
     Raises:
         ValueError: an unknown name or a value out of range.
+
+    Example:
+        >>> from tubekit.own import Settings
+        >>> Settings(loss="srl", steps=200).last_step
+        200
     """
 
     loss: str = "dice_ce"

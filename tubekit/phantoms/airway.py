@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float32
 
 from tubekit import _check
+from tubekit._accept import numbers, taking
 from tubekit.phantoms.course import unit
 from tubekit.phantoms.ct import (
     AIR_HU,
@@ -35,6 +36,7 @@ _SCANNER = Scanner(psf_mm=(0.35, 0.55), noise_hu=(20.0, 45.0), noise_mm=(0.25, 0
 _TRIES = 12
 
 
+@taking(numbers)
 def airway_phantom(
     size: Sequence[int] = (96, 96, 96),
     seed: int = 0,
@@ -60,6 +62,11 @@ def airway_phantom(
         the trachea, of generation 0.
     Raises:
         ValueError: not three axes, a box that is too small, or no room for the tree.
+
+    Example:
+        >>> from tubekit.phantoms import airway_phantom
+        >>> airway_phantom((48, 48, 48)).betti
+        (1, 0, 0)
     """
     shape = tuple(int(n) for n in size)
     spacing = _check.spacing(spacing, 3)
@@ -205,12 +212,8 @@ def _chest(
     vessels = thin_vessels(lungs_mm < 0, spacing, rng, 160, (0.3, 0.9), (5, 18))
     air = over(air, vessels, 40.0)
     scene = over(scene, partial_volume(lungs_mm, spacing), air)
-    body = ellipsoid_mm(
-        shape,
-        spacing,
-        (np.array([0.5, 0.5, 0.5]) * extent).tolist(),
-        (1e5, 0.39 * extent[1], 0.475 * extent[2]),
-    )
+    reach = (1e5, 0.39 * extent[1], 0.475 * extent[2])
+    body = ellipsoid_mm(shape, spacing, (0.5 * extent).tolist(), reach)
     cavity = np.minimum(body, lungs_mm - 0.01 * side)
     return chest_wall(scene, cavity, spacing, rng, wall_mm=0.05 * side)
 
@@ -228,8 +231,7 @@ def _tubes(
         thickness = 0.2 + 0.12 * branch.radius_mm
         walls.append(dataclasses.replace(branch, radius_mm=branch.radius_mm + thickness))
         if branch.generation > 1:
-            beside = _beside(branch, float((branch.radius_mm + thickness).max()), rng)
-            arteries.append(beside)
+            arteries.append(_beside(branch, float((branch.radius_mm + thickness).max()), rng))
     for branches, hu, where in ((arteries, 45.0, lungs_mm < 0), (walls, 30.0, True)):
         if branches:
             drawn = rasterise(dataclasses.replace(tree, branches=tuple(branches)))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tubekit._accept import numbers, taking
 from tubekit.phantoms.phantom import Phantom, assemble
 from tubekit.phantoms.raster import rasterise
 from tubekit.phantoms.render import add_noise, bias_field, blur, partial_volume, smooth_field
@@ -12,6 +13,7 @@ from tubekit.phantoms.tree import Branch, Tree
 _MIN_SIZE = (32, 48, 48)
 
 
+@taking(numbers)
 def canal_phantom(
     size: Sequence[int] = (64, 96, 96), seed: int = 0, *, classes: int = 1
 ) -> Phantom:
@@ -29,6 +31,11 @@ def canal_phantom(
         Phantom with an image (1 z y x) and Betti numbers (2, 0, 0).
     Raises:
         ValueError: a size below the smallest, or another number of classes.
+
+    Example:
+        >>> from tubekit.phantoms import canal_phantom
+        >>> canal_phantom((32, 48, 48)).betti
+        (2, 0, 0)
     """
     shape = tuple(int(n) for n in size)
     if len(shape) != 3 or any(n < low for n, low in zip(shape, _MIN_SIZE, strict=True)):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tubekit import _check
+from tubekit._accept import numbers, taking
 from tubekit.phantoms.airway import airway_phantom
 from tubekit.phantoms.canal import canal_phantom
 from tubekit.phantoms.circle_of_willis import circle_of_willis_phantom
@@ -18,6 +19,7 @@ NAMES = ("fundus", "vascular", "canal", "cow", "airway", "coronary")
 _VOLUME, _CHEST = (64, 96, 96), (96, 96, 96)
 
 
+@taking(numbers)
 def phantom_cases(
     name: str,
     n: int,
@@ -38,6 +40,11 @@ def phantom_cases(
         classes: number of labels; ``None`` means 1, and 13 for ``"cow"``. CT has one.
     Raises:
         ValueError: an unknown name, a negative number, or a size the phantom refuses.
+
+    Example:
+        >>> from tubekit.phantoms import phantom_cases
+        >>> [case.image.shape for case in phantom_cases("canal", 1, seed=0, size=(32, 48, 48))]
+        [(1, 32, 48, 48)]
     """
     phantoms = (_draw(name, child, size, classes) for child in _seeds(name, n, seed))
     return [phantom.case for phantom in phantoms]

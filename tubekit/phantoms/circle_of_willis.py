@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tubekit._accept import numbers, taking
 from tubekit.phantoms.phantom import Phantom, assemble
 from tubekit.phantoms.raster import Canvas, rasterise
 from tubekit.phantoms.render import add_noise, bias_field, blur, partial_volume, smooth_field
@@ -67,6 +68,7 @@ _MIDDLE = (
 )
 
 
+@taking(numbers)
 def circle_of_willis_phantom(
     size: Sequence[int] = (64, 96, 96),
     seed: int = 0,
@@ -86,6 +88,11 @@ def circle_of_willis_phantom(
         Phantom with an image (1 z y x) and class ``i`` for ``ARTERIES[i - 1]``.
     Raises:
         ValueError: too small a size, an artery that cannot be absent, other numbers of classes.
+
+    Example:
+        >>> from tubekit.phantoms import circle_of_willis_phantom
+        >>> circle_of_willis_phantom((48, 72, 72), absent=()).betti
+        (1, 1, 0)
     """
     shape = tuple(int(n) for n in size)
     if len(shape) != 3 or any(n < low for n, low in zip(shape, _MIN_SIZE, strict=True)):

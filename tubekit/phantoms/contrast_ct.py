@@ -8,12 +8,14 @@ from jaxtyping import Bool, Float, Float32, Integer
 from scipy import ndimage
 
 from tubekit import _check
+from tubekit._accept import array, numbers, taking, taking_numbers
 from tubekit.geometry import distance_transform, signed_distance
 from tubekit.phantoms.abdomen import surroundings
 from tubekit.phantoms.ct import Range, Scanner, acquire, ellipsoid_mm, over, texture, thin_vessels
 from tubekit.phantoms.render import partial_volume
 
 
+@taking_numbers
 @dataclasses.dataclass(frozen=True)
 class LiverCT(Scanner):
     """Parameters of the rendering; each case draws one value evenly from every range.
@@ -41,6 +43,16 @@ class LiverCT(Scanner):
         unlabelled_mm: their radius.
     Raises:
         ValueError: a range that descends, or a negative length, share, number or noise.
+
+    Example:
+        >>> import numpy as np
+        >>> from tubekit.phantoms import LiverCT, render_liver_ct
+        >>> vessels = np.zeros((12, 12, 12), int)
+        >>> vessels[2:10, 4:8, 4:8] = 1
+        >>> organ = np.ones((12, 12, 12), bool)
+        >>> ct = render_liver_ct(vessels, organ, (1.0, 1.0, 1.0), 0, model=LiverCT(tumours=(0, 0)))
+        >>> bool(ct[vessels == 1].mean() > ct[vessels == 0].mean())
+        True
     """
 
     parenchyma_hu: Range = (90.0, 125.0)
@@ -69,6 +81,7 @@ class LiverCT(Scanner):
             )
 
 
+@taking(numbers, vessels=array, organ=array)
 def render_liver_ct(
     vessels: Integer[np.ndarray, "z y x"],
     organ: Bool[np.ndarray, "..."],
@@ -100,6 +113,16 @@ def render_liver_ct(
     Raises:
         ValueError: masks of different shape or not 3-D, an empty organ, labels other than 0 to 2,
             a bad spacing.
+
+    Example:
+        >>> import numpy as np
+        >>> from tubekit.phantoms import LiverCT, render_liver_ct
+        >>> vessels = np.zeros((12, 12, 12), int)
+        >>> vessels[2:10, 4:8, 4:8] = 1
+        >>> organ = np.ones((12, 12, 12), bool)
+        >>> ct = render_liver_ct(vessels, organ, (1.0, 1.0, 1.0), 0, model=LiverCT(tumours=(0, 0)))
+        >>> bool(ct[vessels == 1].mean() > ct[vessels == 0].mean())
+        True
     """
     model = model or LiverCT()
     _check.same_shape(vessels=vessels, organ=organ)

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from tubekit import _check
+from tubekit._accept import numbers, taking
 from tubekit.phantoms.course import lateral, unit
 from tubekit.phantoms.ct import Scanner, acquire, over, texture
 from tubekit.phantoms.grow import grow_tree
@@ -26,6 +27,7 @@ _ROOM = 1.5
 _OSTIUM, _FORK, _APEX = 0.3, 0.8, 2.4
 
 
+@taking(numbers)
 def coronary_phantom(
     size: Sequence[int] = (96, 96, 96),
     seed: int = 0,
@@ -52,6 +54,11 @@ def coronary_phantom(
         of the coronary arteries, the aorta left out.
     Raises:
         ValueError: not three axes, a box that is too small, or no room for the trees.
+
+    Example:
+        >>> from tubekit.phantoms import coronary_phantom
+        >>> coronary_phantom((64, 64, 64)).betti
+        (2, 0, 0)
     """
     shape = tuple(int(n) for n in size)
     spacing = _check.spacing(spacing, 3)

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32
 from scipy import fft, ndimage
 
+from tubekit._accept import taking_numbers
 from tubekit.phantoms.course import bent_course, unit
 from tubekit.phantoms.raster import Canvas
 from tubekit.phantoms.render import partial_volume
@@ -23,6 +24,7 @@ Range = tuple[float, float]
 """Lowest and highest value; a case draws evenly in between."""
 
 
+@taking_numbers
 @dataclasses.dataclass(frozen=True)
 class Scanner:
     """Point spread and noise of a CT scanner; each case draws one value from every range.
@@ -146,7 +148,7 @@ def over(
     hu: float | Float[np.ndarray, "*s"],
 ) -> Float32[np.ndarray, "*s"]:
     """Lay a tissue of ``hu`` over a scene; ``share`` in [0, 1] of each voxel is that tissue."""
-    return (scene + share * (hu - scene)).astype(np.float32)
+    return (scene + share * (hu - scene)).astype(np.float32, copy=False)
 
 
 def ellipsoid_mm(
@@ -179,7 +181,7 @@ def ellipsoid_mm(
             along = functools.reduce(np.add, turned)
         squared = (along / np.float32(radius)) ** 2
         near, far = near + squared, far + squared / np.float32(radius) ** 2
-    norm, slope = np.sqrt(near), np.sqrt(far)
+    norm, slope = np.sqrt(near, out=near), np.sqrt(far, out=far)
     scale = np.full(norm.shape, min(radii_mm), np.float32)  # in the very centre
     return (norm - 1) * np.divide(norm, slope, out=scale, where=slope > 0)
 
@@ -196,12 +198,13 @@ def thin_vessels(
 
     Vessels thinner than a voxel are drawn one voxel wide with the share of a voxel they fill.
     """
-    starts = np.argwhere(domain)
+    starts = np.flatnonzero(domain)
     voxel = float(np.prod(spacing)) ** (1 / len(spacing))
     canvas = Canvas(domain.shape, tuple(spacing))
     share = np.zeros(domain.shape, dtype=np.float32)
     for _ in range(count if len(starts) else 0):
-        start = starts[rng.integers(len(starts))] * np.array(spacing)
+        place = np.unravel_index(starts[rng.integers(len(starts))], domain.shape)
+        start = np.array(place) * np.array(spacing)
         direction = unit(rng.normal(size=domain.ndim))
         radius, length = rng.uniform(*radius_mm), rng.uniform(*length_mm)
         course = bent_course(start, direction, length, 8, 0.4, np.zeros(domain.ndim), rng)

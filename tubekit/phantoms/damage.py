@@ -9,6 +9,7 @@ from jaxtyping import Bool, Integer
 from scipy import ndimage
 
 from tubekit import _check
+from tubekit._accept import array, numbers, taking
 from tubekit.geometry import skeletonize
 from tubekit.phantoms.phantom import Phantom, class_map
 from tubekit.phantoms.raster import rasterise
@@ -22,6 +23,14 @@ class Damage(NamedTuple):
         removed: foreground before and background now.
         added: background before and foreground now.
         record: what was damaged, in JSON values (branches, places, lengths).
+
+    Example:
+        >>> import numpy as np
+        >>> from tubekit.phantoms import shift
+        >>> label = np.zeros((24, 24), int)
+        >>> label[8:16, 2:22] = 1
+        >>> shift(label, (0, 5)).record
+        {'kind': 'shift', 'voxels': [0, 5]}
     """
 
     label: Integer[np.ndarray, "*s"]
@@ -30,6 +39,7 @@ class Damage(NamedTuple):
     record: dict[str, object]
 
 
+@taking(numbers)
 def drop_branches(phantom: Phantom, fraction: float, rng: np.random.Generator) -> Damage:
     """Leave out whole branches, free ends first, so that what remains stays connected.
 
@@ -41,6 +51,14 @@ def drop_branches(phantom: Phantom, fraction: float, rng: np.random.Generator) -
         ``record["branches"]`` lists the dropped indices into ``phantom.tree.branches``.
     Raises:
         ValueError: a fraction outside [0, 1).
+
+    Example:
+        >>> import numpy as np
+        >>> from tubekit.phantoms import drop_branches, vascular_phantom
+        >>> phantom = vascular_phantom((32, 40, 40), seed=1)
+        >>> damage = drop_branches(phantom, 0.3, np.random.default_rng(0))
+        >>> bool(damage.removed.any())
+        True
     """
     if not 0 <= fraction < 1:
         raise ValueError(f"fraction must lie in [0, 1), got {fraction}; 0.2 drops a fifth")
@@ -60,6 +78,7 @@ def without_branches(phantom: Phantom, dropped: Sequence[int]) -> Damage:
     return _damage(_label(phantom), label, {"kind": "drop_branches", "branches": list(dropped)})
 
 
+@taking(numbers, label=array, centerline=array)
 def cut_gaps(
     label: Integer[np.ndarray, "*s"],
     centerline: Bool[np.ndarray, "..."] | None = None,
@@ -83,6 +102,14 @@ def cut_gaps(
         one piece.
     Raises:
         ValueError: fewer than ``n`` places can be cut.
+
+    Example:
+        >>> import numpy as np
+        >>> from tubekit.phantoms import cut_gaps
+        >>> label = np.zeros((24, 24), int)
+        >>> label[8:16, 2:22] = 1
+        >>> cut_gaps(label, n=1, length=2.0, rng=np.random.default_rng(0)).label.max()
+        np.int64(1)
     """
     centerline = skeletonize(label > 0) if centerline is None else centerline
     _check.same_shape(label=label, centerline=centerline)
@@ -114,8 +141,24 @@ def cut_gaps(
     return _damage(label, np.where(cut, 0, label).astype(label.dtype), record)
 
 
+@taking(numbers, label=array)
 def shift(label: Integer[np.ndarray, "*s"], voxels: Sequence[int]) -> Damage:
-    """Move the label by whole voxels per axis; what leaves the box is lost, the rest is 0."""
+    """Move the label by whole voxels per axis; what leaves the box is lost, the rest is 0.
+
+    Args:
+        label: label map (*s).
+        voxels: one whole number per axis, of either sign, smaller than the axis.
+    Raises:
+        ValueError: not one number per axis, or one as large as the axis.
+
+    Example:
+        >>> import numpy as np
+        >>> from tubekit.phantoms import shift
+        >>> label = np.zeros((24, 24), int)
+        >>> label[8:16, 2:22] = 1
+        >>> int(shift(label, (0, 5)).label.sum())
+        136
+    """
     if len(voxels) != label.ndim or np.any(np.abs(voxels) >= np.array(label.shape)):
         raise ValueError(
             f"voxels needs one whole number per axis smaller than {label.shape}, got "
@@ -128,6 +171,7 @@ def shift(label: Integer[np.ndarray, "*s"], voxels: Sequence[int]) -> Damage:
     return _damage(label, moved, {"kind": "shift", "voxels": [int(v) for v in voxels]})
 
 
+@taking(numbers, label=array, keep=array)
 def thin(
     label: Integer[np.ndarray, "*s"],
     depth_mm: float,
@@ -143,6 +187,14 @@ def thin(
         keep: voxels that stay, such as the centre line, so that no tube is lost; ``None`` peels
             without mercy, as an under-segmenting network does.
         spacing: millimetres per voxel in array order; ``None`` means 1.
+
+    Example:
+        >>> import numpy as np
+        >>> from tubekit.phantoms import thin
+        >>> label = np.zeros((24, 24), int)
+        >>> label[8:16, 2:22] = 1
+        >>> int(thin(label, 1.0).label.sum())
+        108
     """
     voxel = _check.spacing(spacing, label.ndim)
     depth = edt.edt(label > 0, anisotropy=voxel, black_border=False)

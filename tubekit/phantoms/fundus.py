@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tubekit._accept import numbers, taking
 from tubekit.phantoms.grow import grow_tree
 from tubekit.phantoms.phantom import Phantom, assemble
 from tubekit.phantoms.raster import rasterise
@@ -13,6 +14,7 @@ _ARCADES = ((72, 0.011, 2.4), (-72, 0.011, 2.4), (142, 0.008, 0.0), (-142, 0.008
 _MIN_SIZE = 96
 
 
+@taking(numbers)
 def fundus_phantom(size: int = 256, seed: int = 0, *, classes: int = 1, loops: int = 0) -> Phantom:
     """Two arcades around the macula and two nasal vessels, joined in the optic disc.
 
@@ -27,6 +29,11 @@ def fundus_phantom(size: int = 256, seed: int = 0, *, classes: int = 1, loops: i
         Phantom with an image (1 y x) in [0, 1] and the round field of view as ``case.valid``.
     Raises:
         ValueError: a size below 96, or no room for the wanted loops or classes.
+
+    Example:
+        >>> from tubekit.phantoms import fundus_phantom
+        >>> fundus_phantom(96).case.image.shape
+        (1, 96, 96)
     """
     if size < _MIN_SIZE:
         raise ValueError(

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from tubekit import _check
+from tubekit._accept import array, numbers, taking
 from tubekit.phantoms.course import bent_course, lateral, unit
 from tubekit.phantoms.raster import Canvas, Stamp
 from tubekit.phantoms.rule import GrowthRule, Root, murray_angles, murray_radii
@@ -15,6 +16,7 @@ from tubekit.phantoms.tree import Branch, Tree
 _TRIES = 32
 
 
+@taking(numbers, domain=array)
 def grow_tree(
     size: Sequence[int],
     *,
@@ -42,6 +44,13 @@ def grow_tree(
         The tree; ``Tree.betti`` holds for ``rasterise(tree)``.
     Raises:
         ValueError: a root does not fit, or there is no room for the wanted loops or classes.
+
+    Example:
+        >>> from tubekit.phantoms import GrowthRule, Root, grow_tree
+        >>> root = Root(start_mm=(4.0, 16.0), direction=(1.0, 0.0), radius_mm=2.0)
+        >>> tree = grow_tree((32, 32), seed=1, roots=[root], rule=GrowthRule(generations=2))
+        >>> tree.betti
+        (1, 0)
     """
     grower = _Grower(tuple(size), seed, rule or GrowthRule(), spacing, domain)
     for root in roots:
@@ -81,8 +90,7 @@ class _Grower:
         # Two voxels of separate branches never touch, not even by a corner.
         self.gap = (np.sqrt(len(shape)) + 0.5) * self.voxel
         self.rng = np.random.default_rng(seed)
-        self.canvas = Canvas(shape, self.spacing)
-        self.domain = domain
+        self.canvas, self.domain = Canvas(shape, self.spacing), domain
         self.branches: list[Branch] = []
         self.pulls: list[np.ndarray] = []
         self.starts: dict[tuple[float, ...], int] = {}
@@ -95,7 +103,7 @@ class _Grower:
         node = self.starts.setdefault(root.start_mm, self.nodes)
         self.nodes += not joined
         for _ in range(_TRIES):
-            points = self._course(np.array(root.start_mm), direction, root.radius_mm, pull)
+            points = self._course(np.array(root.start_mm, float), direction, root.radius_mm, pull)
             new = self._branch(points, root.radius_mm, node, -1)
             stamps = self._fits([new], change=0 if joined else 1)
             if stamps:

@@ -1,11 +1,12 @@
 """Labels that lack a fraction of their branches."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Int32, Shaped
 
+from tubekit._accept import array, numbers, taking
 from tubekit.phantoms.damage import without_branches
 from tubekit.phantoms.mask_branches import Branches, branches_of_mask, voxels_removed
 from tubekit.phantoms.phantom import Phantom
@@ -19,6 +20,12 @@ class IncompleteLabel(NamedTuple):
         removed: number (from 1) of the removed branch at each voxel that is gone, 0 elsewhere.
         record: JSON values: ``branches`` (removed numbers in the order of removal), ``of`` (how
             many there are), and the shares of branches, voxels and centre-line length removed.
+
+    Example:
+        >>> from tubekit.phantoms import incomplete_label, vascular_phantom
+        >>> left = incomplete_label(vascular_phantom((32, 40, 40), seed=1), 0.2, seed=0)
+        >>> bool((left.label[left.removed > 0] == 0).all())
+        True
     """
 
     label: Shaped[np.ndarray, "*s"]
@@ -26,6 +33,11 @@ class IncompleteLabel(NamedTuple):
     record: dict[str, object]
 
 
+def _phantom_or_mask(name: str, source: Any) -> Any:
+    return source if isinstance(source, Phantom) else array(name, source)
+
+
+@taking(numbers, source=_phantom_or_mask)
 def incomplete_label(
     source: Phantom | Shaped[np.ndarray, "*s"],
     fraction: float,
@@ -51,6 +63,12 @@ def incomplete_label(
     Raises:
         ValueError: a fraction outside [0, 1), more branches asked for than stand on trunks, or a
             mask that is not binary or not 2-D or 3-D.
+
+    Example:
+        >>> from tubekit.phantoms import incomplete_label, vascular_phantom
+        >>> left = incomplete_label(vascular_phantom((32, 40, 40), seed=1), 0.2, seed=0)
+        >>> left.record["fraction"], bool((left.removed > 0).any())
+        (0.2, True)
     """
     if not 0 <= fraction < 1:
         raise ValueError(f"fraction must lie in [0, 1), got {fraction}; 0.25 removes a quarter")

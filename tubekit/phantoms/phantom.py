@@ -21,6 +21,12 @@ class Phantom:
         branch: 1 + index into ``tree.branches`` on the mask, 0 in the background.
         tree: the branches, in millimetres.
         betti: exact Betti numbers of ``case.label > 0``, (b0, b1) or (b0, b1, b2).
+
+    Example:
+        >>> from tubekit.phantoms import vascular_phantom
+        >>> phantom = vascular_phantom((20, 24, 24), seed=1)
+        >>> len(phantom.tree.branches) == int(phantom.branch.max())
+        True
     """
 
     case: Case

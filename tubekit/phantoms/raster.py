@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float32, Int, Int32
 
+from tubekit._accept import array, taking
 from tubekit.phantoms.tree import Branch, Tree
 from tubekit.types import Spacing
 
@@ -18,6 +19,12 @@ class Raster(NamedTuple):
         owner: 1 + index of the branch each mask voxel belongs to; 0 in the background.
         centerline: one voxel wide centre lines, 26-connected (8-connected in 2-D).
         radius_mm: radius of the tube on the centre line, 0 elsewhere.
+
+    Example:
+        >>> from tubekit.phantoms import rasterise, vascular_phantom
+        >>> raster = rasterise(vascular_phantom((20, 24, 24), seed=1).tree)
+        >>> bool((raster.distance_mm[raster.centerline] < 0).all())
+        True
     """
 
     distance_mm: Float32[np.ndarray, "*s"]
@@ -41,6 +48,15 @@ def rasterise(tree: Tree) -> Raster:
     A voxel belongs to the mask when its centre lies inside a capsule (a segment of the course,
     thickened by the interpolated radius) or on the digital centre line, which keeps tubes thinner
     than a voxel in one piece. Where tubes overlap, the one whose surface is deepest owns the voxel.
+
+    Args:
+        tree: branches and the grid to draw them on.
+
+    Example:
+        >>> from tubekit.phantoms import rasterise, vascular_phantom
+        >>> raster = rasterise(vascular_phantom((20, 24, 24), seed=1).tree)
+        >>> raster.distance_mm.shape
+        (20, 24, 24)
     """
     canvas = Canvas(tree.shape, tree.spacing)
     for index, branch in enumerate(tree.branches):
@@ -122,10 +138,22 @@ class Canvas:
         )
 
 
+@taking(mask=array)
 def euler_number(mask: Bool[np.ndarray, "*s"]) -> int:
     """Euler number of the foreground, voxels taken as closed cells (26-, in 2-D 8-connected).
 
     The alternating sum of the numbers of voxels, faces, edges and corners, on any number of axes.
+
+    Args:
+        mask: foreground (*s).
+
+    Example:
+        >>> import numpy as np
+        >>> from tubekit.phantoms import euler_number
+        >>> ring = np.ones((3, 3), bool)
+        >>> ring[1, 1] = False
+        >>> euler_number(ring)
+        0
     """
 
     def signed_cells(cells: np.ndarray, axis: int) -> int:

@@ -18,7 +18,8 @@ def partial_volume(
     wall parallel to the voxels.
     """
     voxel = float(np.prod(spacing)) ** (1 / len(spacing))
-    return np.clip(0.5 - distance_mm / voxel, 0.0, 1.0).astype(np.float32)
+    share = 0.5 - distance_mm / voxel
+    return np.clip(share, 0.0, 1.0, out=share).astype(np.float32, copy=False)
 
 
 def blur(

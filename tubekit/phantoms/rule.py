@@ -4,7 +4,10 @@ import dataclasses
 
 import numpy as np
 
+from tubekit._accept import numbers, taking, taking_numbers
 
+
+@taking_numbers
 @dataclasses.dataclass(frozen=True)
 class GrowthRule:
     """How a tree grows.
@@ -27,6 +30,13 @@ class GrowthRule:
         length_ratio: mean length divided by radius.
         tortuosity: standard deviation (radians) of the random bends.
         min_radius_mm: no branch is thinner.
+
+    Example:
+        >>> from tubekit.phantoms import GrowthRule, Root, grow_tree
+        >>> root = Root(start_mm=(4.0, 16.0), direction=(1.0, 0.0), radius_mm=2.0)
+        >>> tree = grow_tree((32, 32), seed=1, roots=[root], rule=GrowthRule(generations=2))
+        >>> tree.betti
+        (1, 0)
 
     Equation: :eq:`eq-murray-law`
     Reference: Murray, PNAS 12(3), 1926 (radii) and J. Gen. Physiol. 9(6), 1926 (angles).
@@ -58,12 +68,26 @@ class GrowthRule:
                 )
 
 
+@taking_numbers
 @dataclasses.dataclass(frozen=True)
 class Root:
     """Where a tree starts: a point (mm), a direction, a radius (mm), and a steady pull (1/mm).
 
     ``pull`` turns the course towards a direction, by its length in radians per millimetre at
     first; the thicker child of each fork inherits it. Roots with one start form one tree.
+
+    Attributes:
+        start_mm: a point, array order.
+        direction: of any length but 0.
+        radius_mm: positive.
+        pull: per millimetre; None is none.
+
+    Example:
+        >>> from tubekit.phantoms import GrowthRule, Root, grow_tree
+        >>> root = Root(start_mm=(4.0, 16.0), direction=(1.0, 0.0), radius_mm=2.0)
+        >>> tree = grow_tree((32, 32), seed=1, roots=[root], rule=GrowthRule(generations=2))
+        >>> tree.betti
+        (1, 0)
     """
 
     start_mm: tuple[float, ...]
@@ -72,8 +96,19 @@ class Root:
     pull: tuple[float, ...] | None = None
 
 
+@taking(numbers)
 def murray_radii(radius: float, ratio: float, exponent: float = 3.0) -> tuple[float, float]:
     """Radii r1 >= r2 of two children with ``r2 = ratio * r1`` that obey Murray's law.
+
+    Args:
+        radius: of the parent, positive.
+        ratio: r2 / r1, in (0, 1].
+        exponent: 3 is Murray's value.
+
+    Example:
+        >>> from tubekit.phantoms import murray_radii
+        >>> [round(r, 3) for r in murray_radii(2.0, 1.0)]
+        [1.587, 1.587]
 
     Equation: :eq:`eq-murray-law`
     Reference: Murray, PNAS 12(3), 1926.
@@ -82,8 +117,19 @@ def murray_radii(radius: float, ratio: float, exponent: float = 3.0) -> tuple[fl
     return first, ratio * first
 
 
+@taking(numbers)
 def murray_angles(radius: float, first: float, second: float) -> tuple[float, float]:
     """Angles (radians) between the parent's direction and its two children.
+
+    Args:
+        radius: of the parent, positive.
+        first: radius of one child.
+        second: radius of the other.
+
+    Example:
+        >>> from tubekit.phantoms import murray_angles
+        >>> [round(a, 2) for a in murray_angles(2.0, 1.587, 1.587)]
+        [0.65, 0.65]
 
     Equation: :eq:`eq-murray-angles`
     Reference: Murray, J. Gen. Physiol. 9(6), 1926.

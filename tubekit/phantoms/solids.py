@@ -10,14 +10,32 @@ Solid = Bool[np.ndarray, "z y x"]
 
 
 class KnownSolid(NamedTuple):
-    """A mask and how many pieces, tunnels and cavities it has."""
+    """A mask and how many pieces, tunnels and cavities it has.
+
+    Attributes:
+        mask: the solid.
+        betti: numbers of pieces, tunnels and cavities.
+
+    Example:
+        >>> from tubekit.phantoms import euler_number, known_solids
+        >>> b0, b1, b2 = known_solids()["torus"].betti
+        >>> euler_number(known_solids()["torus"].mask) == b0 - b1 + b2
+        True
+    """
 
     mask: Solid
     betti: tuple[int, int, int]
 
 
 def known_solids() -> dict[str, KnownSolid]:
-    """Name to solid; none touches the border of its box, but the mesh does."""
+    """Name to solid; none touches the border of its box, but the mesh does.
+
+    Example:
+        >>> from tubekit.phantoms import euler_number, known_solids
+        >>> b0, b1, b2 = known_solids()["torus"].betti
+        >>> euler_number(known_solids()["torus"].mask) == b0 - b1 + b2
+        True
+    """
     return {
         "ball": KnownSolid(ball(6, 15), (1, 0, 0)),
         "torus": KnownSolid(torus(), (1, 1, 0)),

@@ -19,6 +19,12 @@ class Branch:
         parent: index of the branch it grows from; -1 for a root.
         generation: 0 for a root, one more than its parent otherwise.
         label: class in the label map, from 1.
+
+    Example:
+        >>> from tubekit.phantoms import vascular_phantom
+        >>> phantom = vascular_phantom((20, 24, 24), seed=1)
+        >>> phantom.tree.branches[0].parent, phantom.tree.branches[0].label
+        (-1, 1)
     """
 
     points_mm: Float[np.ndarray, "n d"]
@@ -41,6 +47,12 @@ class Tree:
         branches: parents stand before their children.
         shape: voxels per axis of the grid the tree was grown for.
         spacing: millimetres per voxel in array order.
+
+    Example:
+        >>> from tubekit.phantoms import vascular_phantom
+        >>> phantom = vascular_phantom((20, 24, 24), seed=1)
+        >>> phantom.tree.shape, phantom.tree.betti
+        ((20, 24, 24), (1, 0, 0))
     """
 
     branches: tuple[Branch, ...]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tubekit import _check
+from tubekit._accept import numbers, taking
 from tubekit.phantoms.grow import grow_tree
 from tubekit.phantoms.phantom import Phantom, assemble
 from tubekit.phantoms.raster import rasterise
@@ -12,6 +13,7 @@ from tubekit.phantoms.render import add_noise, bias_field, blur, partial_volume,
 from tubekit.phantoms.rule import GrowthRule, Root
 
 
+@taking(numbers)
 def vascular_phantom(
     size: Sequence[int] = (64, 96, 96),
     seed: int = 0,
@@ -34,6 +36,12 @@ def vascular_phantom(
         Phantom with an image (1 z y x), vessels bright, Rician noise.
     Raises:
         ValueError: not three axes, or no room for the root, the loops or the classes.
+
+    Example:
+        >>> from tubekit.phantoms import vascular_phantom
+        >>> phantom = vascular_phantom((20, 24, 24), seed=1)
+        >>> phantom.case.image.shape, phantom.betti
+        ((1, 20, 24, 24), (1, 0, 0))
     """
     shape = tuple(int(n) for n in size)
     spacing = _check.spacing(spacing, 3)

@@ -29,13 +29,13 @@ def stream(
             yield ready.result()
 
 
-def loss_of(loss: nn.Module, output: Tensor | SegOutput, batch: Batch) -> Tensor:
+def loss_of(loss: nn.Module, output: object, batch: Batch) -> Tensor:
     """Call ``loss(output, target, **maps)`` with the maps it ``needs`` and ``valid`` if present.
 
-    Only ``DeepSupervision`` sees the coarser levels of a SegOutput, other losses its logits.
+    Only ``DeepSupervision`` sees the coarser levels of an output, other losses its logits.
 
     Raises:
-        ValueError: the batch lacks the target or a map.
+        ValueError: the batch lacks the target or a map, or as ``SegOutput.of``.
     """
     needs: tuple[str, ...] = getattr(loss, "needs", ())
     if missing := [name for name in ("target", *needs) if name not in batch]:
@@ -44,7 +44,7 @@ def loss_of(loss: nn.Module, output: Tensor | SegOutput, batch: Batch) -> Tensor
             f"{', '.join(batch)}; let the sampler add {', '.join(missing)}"
         )
     names = (*needs, *(("valid",) if "valid" in batch else ()))
-    if isinstance(output, SegOutput) and not isinstance(loss, DeepSupervision):
-        output = output.logits
-    value: Tensor = loss(output, batch["target"], **{name: batch[name] for name in names})
+    levels = SegOutput.of(output)
+    given = levels if isinstance(loss, DeepSupervision) else levels.logits
+    value: Tensor = loss(given, batch["target"], **{name: batch[name] for name in names})
     return value

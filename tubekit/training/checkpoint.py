@@ -10,20 +10,36 @@ from typing import Any
 
 import torch
 
+from tubekit import _accept
+from tubekit._accept import PathLike
+
 FORMAT = 1
 _MAGIC = f"tubekit checkpoint {FORMAT} ".encode()
 _HEADER = len(_MAGIC) + 64 + 1  # magic, hexadecimal SHA-256 of the rest, newline
 
 
-def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
+def save_checkpoint(path: PathLike, state: Mapping[str, Any]) -> None:
     """Write ``state`` (tensors, numbers, strings, lists and dicts of them) atomically.
 
     The file appears under its name only when every byte is on the disk: a killed process or a
     full disk leaves the previous checkpoint as it was.
 
+    Args:
+        path: file to write; its folder is made.
+        state: by name.
     Raises:
         OSError: the file cannot be written; the message names it.
+
+    Example:
+        >>> import tempfile
+        >>> import torch
+        >>> from tubekit.training import load_checkpoint, save_checkpoint
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_checkpoint(f"{folder}/run.pt", {"step": 3, "weight": torch.ones(2)})
+        ...     load_checkpoint(f"{folder}/run.pt")
+        {'step': 3, 'weight': tensor([1., 1.])}
     """
+    path = _accept.path(path)
     buffer = io.BytesIO()
     torch.save(dict(state), buffer)
     payload = buffer.getbuffer()
@@ -51,14 +67,26 @@ def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
         ) from error
 
 
-def load_checkpoint(path: Path) -> dict[str, Any]:
+def load_checkpoint(path: PathLike) -> dict[str, Any]:
     """Read what ``save_checkpoint`` wrote; tensors come back on the CPU.
 
+    Args:
+        path: file to read.
     Raises:
         FileNotFoundError: no such file.
         ValueError: not a checkpoint of this format, changed or cut short since it was written, or
             one that holds Python objects, which could run code.
+
+    Example:
+        >>> import tempfile
+        >>> import torch
+        >>> from tubekit.training import load_checkpoint, save_checkpoint
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_checkpoint(f"{folder}/run.pt", {"step": 3, "weight": torch.ones(2)})
+        ...     load_checkpoint(f"{folder}/run.pt")
+        {'step': 3, 'weight': tensor([1., 1.])}
     """
+    path = _accept.path(path)
     data = path.read_bytes()
     if not data.startswith(_MAGIC):
         raise ValueError(

@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 import torch
 from lightning.fabric import Fabric
@@ -11,6 +10,7 @@ from torch import nn
 from torch.optim import Optimizer
 from tqdm import tqdm
 
+from tubekit._accept import PathLike, numbers, path, taking
 from tubekit.training.batches import Batch, loss_of, stream
 from tubekit.training.mixing import MIX_MAPS, mix_maps
 from tubekit.training.optimizers import nnunet_sgd
@@ -21,6 +21,13 @@ from tubekit.training.state import FitResult, RunState
 from tubekit.types import Spec
 
 
+@taking(
+    steps=numbers,
+    devices=numbers,
+    checkpoint_every=numbers,
+    validate_every=numbers,
+    seed=numbers,
+)
 def fit(
     network: nn.Module,
     loss: nn.Module,
@@ -34,7 +41,7 @@ def fit(
     device: str = "cpu",
     devices: int = 1,
     grad_clip: float = 12.0,
-    checkpoint: Path | None = None,
+    checkpoint: PathLike | None = None,
     checkpoint_every: int = 250,
     validate: Callable[[nn.Module], float] | None = None,
     validate_every: int = 250,
@@ -49,7 +56,7 @@ def fit(
     same bits as a run that was never interrupted.
 
     Args:
-        network: returns a Tensor or a SegOutput.
+        network: returns logits, a SegOutput, or a tuple or list of logits with the finest first.
         loss: called as ``loss(output, target, **maps)``; its ``needs`` name the maps. Maps of
             ``mix_maps`` are made here, by a second pass of the network; all others are the
             batch's.
@@ -75,6 +82,18 @@ def fit(
             the loss refuses its input (NaN, shapes, labels); then the message names the step.
         FloatingPointError: loss or gradient is not finite, in the step that the message names.
         OSError: the checkpoint cannot be written.
+
+    Example:
+        >>> import torch
+        >>> from tubekit.losses import CrossEntropyLoss
+        >>> from tubekit.networks import UNet
+        >>> from tubekit.training import fit
+        >>> image = torch.linspace(-1, 1, 256).view(1, 1, 16, 16)
+        >>> batch = {"image": image, "target": (image > 0).long()}
+        >>> network = UNet(2, 1, 2, features=(4, 8))
+        >>> result = fit(network, CrossEntropyLoss(), lambda index: batch, steps=2)
+        >>> result.steps_done, result.stopped_by
+        (2, 'steps')
     """
     started = time.perf_counter()
     limit = math.inf if max_seconds is None else max_seconds
@@ -89,7 +108,9 @@ def fit(
     make_optimizer = optimizer.build if isinstance(optimizer, Spec) else optimizer
     factor = schedule.build if isinstance(schedule, Spec) else schedule
     plugin = precision_plugin(precision, device)
-    fabric = Fabric(accelerator=device, devices=devices, plugins=plugin)
+    # A loss need not read every head of a network under deep supervision.
+    strategy = "auto" if devices == 1 else "ddp_find_unused_parameters_true"
+    fabric = Fabric(accelerator=device, devices=devices, strategy=strategy, plugins=plugin)
     fabric.launch()
 
     with deterministic(seed):
@@ -99,8 +120,9 @@ def fit(
         plan = {"steps": steps, "seed": seed, "precision": precision, "device": device}
         plan |= {"devices": devices, "optimizer": type(bare).__name__}
         run = RunState(network, loss, bare, plan)
-        if checkpoint is not None and checkpoint.exists():
-            run.load(checkpoint)
+        kept = None if checkpoint is None else path(checkpoint)
+        if kept is not None and kept.exists():
+            run.load(kept)
         before = run.seconds  # of earlier sittings
         if device == "cuda":
             torch.cuda.reset_peak_memory_stats()
@@ -149,8 +171,8 @@ def fit(
             row = {"step": run.step, "loss": value.item(), "lr": bare.param_groups[0]["lr"]}
             run.history.append(row | {"validation": score})
             due = fabric.is_global_zero and (done or run.step % checkpoint_every == 0)
-            if checkpoint is not None and due:
-                run.save(checkpoint)
+            if kept is not None and due:
+                run.save(kept)
             bar.set_postfix(loss=row["loss"], refresh=False)
             bar.update()
             if done:

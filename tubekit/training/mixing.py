@@ -33,6 +33,5 @@ def mix_maps(network: nn.Module, image: Tensor, seed: int, index: int) -> dict[s
     # Odd multiples of 2^-24: exact in float32, never 0 or 1.
     weight = image.new_tensor((2 * draws + 1) / 2**24)
     weight = weight.view(-1, *[1] * (image.ndim - 1)).expand(-1, 1, *image.shape[2:])
-    output = network(mixed(image, weight))
-    logits = output.logits if isinstance(output, SegOutput) else output
+    logits = SegOutput.of(network(mixed(image, weight))).logits
     return dict(zip(MIX_MAPS, (logits, weight), strict=True))

@@ -23,8 +23,15 @@ _CONVOLUTIONS = (
 def resolve_device(device: str) -> str:
     """``"auto"`` is CUDA where there is one, else the CPU.
 
+    Args:
+        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
     Raises:
         ValueError: an unknown name, or CUDA asked for where there is none.
+
+    Example:
+        >>> from tubekit.training import resolve_device
+        >>> resolve_device("cpu")
+        'cpu'
     """
     _check.option("device", device, DEVICES)
     available = torch.cuda.is_available()
@@ -45,6 +52,11 @@ def resolve_precision(precision: str, device: str) -> str:
 
     Raises:
         ValueError: an unknown name.
+
+    Example:
+        >>> from tubekit.training import resolve_precision
+        >>> resolve_precision("32-true", "cpu")
+        '32-true'
     """
     _check.option("precision", precision, PRECISIONS)
     _check.option("device", device, DEVICES[:2])

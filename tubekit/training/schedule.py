@@ -1,6 +1,9 @@
 """Learning-rate schedules: pure functions of the step, so there is no state to save."""
 
+from tubekit._accept import numbers, taking
 
+
+@taking(numbers)
 def poly(step: int, steps: int, *, power: float = 0.9) -> float:
     r"""Factor :math:`(1 - t/T)^{p}` on the learning rate at step ``t`` of ``T``.
 
@@ -14,6 +17,11 @@ def poly(step: int, steps: int, *, power: float = 0.9) -> float:
         A factor in [0, 1].
     Raises:
         ValueError: step outside 0..steps.
+
+    Example:
+        >>> from tubekit.training import poly
+        >>> poly(0, 100), round(poly(50, 100), 3)
+        (1.0, 0.536)
 
     Equation: :eq:`eq-poly`
 

@@ -6,6 +6,8 @@ import random
 import numpy as np
 import torch
 
+from tubekit._accept import numbers, taking
+
 _WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 
 
@@ -30,6 +32,7 @@ class deterministic:  # a verb, used like torch.set_grad_enabled
         ...     network = torch.nn.Linear(2, 1)
     """
 
+    @taking(numbers)
     def __init__(self, seed: int) -> None:
         if not 0 <= seed < 2**32:
             raise ValueError(f"seed must lie in 0..{2**32 - 1}, got {seed}; choose another")

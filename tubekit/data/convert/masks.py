@@ -17,7 +17,7 @@ _CRACKFOREST_CRACK = (2, 4)
 
 def _first_channel(data: bytes, suffix: str) -> np.ndarray:
     """Masks stored as RGB(A) are grey or of one colour: their first channel says it all."""
-    array = decode(data, f"mask{suffix}").array
+    array = decode(data, f"mask{suffix}").seen.array
     return array[..., 0] if array.ndim == 3 else array
 
 
@@ -64,7 +64,7 @@ def colour_labels(data: bytes, *, colours: Mapping[str, int]) -> bytes:
     Raises:
         ReadError: another colour occurs.
     """
-    array = decode(data, "mask.png").array
+    array = decode(data, "mask.png").seen.array
     if array.ndim != 3 or array.dtype != np.uint8:
         raise ReadError(
             f"expected an RGB mask of 8 bits, got {array.dtype} of shape {array.shape}; fetch the "
@@ -109,7 +109,7 @@ def crackforest_mat(data: bytes) -> bytes:
 
 def road_image(data: bytes, *, crop: Sequence[Sequence[int]]) -> bytes:
     """A window of an aerial photograph, RGB (its corner was found by ``roads.road_window``)."""
-    array: UInt8[np.ndarray, "h w c"] = decode(data, "photograph.png").array
+    array: UInt8[np.ndarray, "h w c"] = decode(data, "photograph.png").seen.array
     return png(np.ascontiguousarray(cut(array, crop)[..., :3]))
 
 

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import numba
-import torch
+from numba.core.caching import FunctionCache
 
-from tubekit._folders import cache_root, checkout
+from tubekit._folders import cache_root, checkout, note_not_kept
+from tubekit._machine import threads
 
 
 def compiled(function: Callable[..., Any]) -> Any:
@@ -19,16 +20,40 @@ def compiled(function: Callable[..., Any]) -> Any:
     Numba's own threads are not used: they abort a program that calls them from two threads of its
     own or that forks, as data loaders do. ``in_slabs`` spreads the work instead.
     """
-    # A checker of annotations may already have wrapped the function; Numba needs the bare one.
-    with _place_of_compiled_code():
-        return numba.njit(cache=True, nogil=True)(inspect.unwrap(function))
+    return _kept(numba.njit(nogil=True), function)
 
 
 def compiled_reordered(function: Callable[..., Any]) -> Any:
     """As ``compiled``, for sums that may be taken in any order, as vector instructions do."""
     flags = {"reassoc", "contract"}
+    return _kept(numba.njit(nogil=True, fastmath=flags), function)
+
+
+class _Cache(FunctionCache):
+    """Numba's cache of one function, which may fail: a full disk, files of another user."""
+
+    @contextmanager
+    def _guard_against_spurious_io_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError:
+            _note()
+
+
+def _kept(decorator: Callable[..., Any], function: Callable[..., Any]) -> Any:
+    """The compiled loop, kept on disk where any place can be written, else for this process."""
+    # A checker of annotations may already have wrapped the function; Numba needs the bare one.
+    loop = decorator(inspect.unwrap(function))
     with _place_of_compiled_code():
-        return numba.njit(cache=True, nogil=True, fastmath=flags)(inspect.unwrap(function))
+        try:
+            loop._cache = _Cache(loop.py_func)
+        except (RuntimeError, OSError):  # Numba found no place
+            _note()
+    return loop
+
+
+def _note() -> None:
+    note_not_kept("compiled loops are not kept, so every start compiles anew", "NUMBA_CACHE_DIR")
 
 
 @contextmanager
@@ -53,7 +78,7 @@ def in_slabs(kernel: Callable[..., None], length: int, *arguments: Any) -> None:
     The kernel may read everywhere and writes only between ``start`` and ``stop``, so the result
     does not depend on the number of threads (as many as torch may use).
     """
-    workers = max(min(torch.get_num_threads(), length), 1)
+    workers = max(min(threads(), length), 1)
     edges = [length * i // workers for i in range(workers + 1)]
     # The caller takes the first slab: nothing is started for it, and its core does not wait.
     if workers == 1:

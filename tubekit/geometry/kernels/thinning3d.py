@@ -39,7 +39,7 @@ _OUTER, _INNER = _euler_numbers(0), _euler_numbers(1)
 
 @compiled
 def thin_volume(
-    image: np.ndarray, voxels: np.ndarray, row: int, plane: int, sides: int
+    image: np.ndarray, voxels: np.ndarray, row: int, plane: int
 ) -> tuple[int, np.ndarray]:
     """Delete voxels until none can go, in the order of scikit-image.
 
@@ -51,7 +51,6 @@ def thin_volume(
         image: uint8, 0 and 1, a volume in a frame of zeros, flat; thinned in place.
         voxels: indices of its ones, ascending; those that stay are moved to the front.
         row, plane: distance between neighbours along y and z.
-        sides: 6, or 4 for an image of one slice, which is not looked at along z.
     Returns:
         How many voxels stay, and the indices of those that went last of their object. As objects
         never fall apart, each of these tells of one object without a centre line.
@@ -60,9 +59,9 @@ def thin_volume(
     alive, unchanged = len(voxels), 0
     doomed = np.empty_like(voxels)
     last = list(voxels[:0])
-    while unchanged < sides:
+    while unchanged < 6:
         unchanged = 0
-        for side in range(sides):
+        for side in range(6):
             kept = count = deleted = 0
             for v in voxels[:alive]:
                 if image[v]:

@@ -7,9 +7,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tubekit._accept import numbers, taking
+
 QUERIES_AT_ONCE = 512  # bounds the memory of attention maps
 
 
+@taking(heads=numbers)
 def attend(
     q: Float[Tensor, "b n c"], k: Float[Tensor, "b m c"], v: Float[Tensor, "b m c"], heads: int
 ) -> Float[Tensor, "b n c"]:
@@ -22,6 +25,13 @@ def attend(
         heads: groups of channels, each with an attention of its own.
     Returns:
         For every query the mean of the values, weighted by how well their keys fit.
+
+    Example:
+        >>> import torch
+        >>> from tubekit.networks import attend
+        >>> q, k, v = torch.zeros(1, 2, 4), torch.zeros(1, 3, 4), torch.ones(1, 3, 4)
+        >>> attend(q, k, v, heads=2).tolist()
+        [[[1.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0]]]
 
     Equation: :eq:`eq-attention`
 

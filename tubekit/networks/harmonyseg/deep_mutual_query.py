@@ -3,6 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from tubekit._accept import numbers, taking
 from tubekit.networks.harmonyseg.attention import Attention, to_grid, to_tokens
 
 
@@ -24,11 +25,19 @@ class DeepMutualQuery(nn.Module):
     Raises:
         ValueError: ``heads`` does not divide ``channels``.
 
+    Example:
+        >>> import torch
+        >>> from tubekit.networks import DeepMutualQuery
+        >>> image, vesselness = torch.zeros(2, 1, 8, 4, 4)
+        >>> [x.shape for x in DeepMutualQuery(8)(image, vesselness)]
+        [torch.Size([1, 8, 4, 4]), torch.Size([1, 8, 4, 4])]
+
     Equation: :eq:`eq-deep-mutual-query`
 
     Reference: Huang et al., ICCV 2025, arXiv:2504.07827, equation 1.
     """
 
+    @taking(numbers)
     def __init__(self, channels: int, heads: int = 4) -> None:
         super().__init__()
         self.image_norm = nn.LayerNorm(channels)

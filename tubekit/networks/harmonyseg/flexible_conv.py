@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tubekit._accept import numbers, taking
 from tubekit.networks.blocks import LEAK
 from tubekit.networks.harmonyseg.layers import conv, conv_relu, pointwise
 
@@ -26,9 +27,17 @@ class FlexibleConv(nn.Module):
         out_channels: channels of the output.
         stride: of the first convolution and of the shortcut.
 
+    Example:
+        >>> import torch
+        >>> from tubekit.networks import FlexibleConv
+        >>> layer = FlexibleConv(2, 4, 8, stride=2)
+        >>> layer(torch.zeros(1, 4, 16, 16)).shape
+        torch.Size([1, 8, 8, 8])
+
     Reference: Huang et al., ICCV 2025, arXiv:2504.07827 (flexible convolution block).
     """
 
+    @taking(numbers)
     def __init__(self, ndim: int, in_channels: int, out_channels: int, *, stride: int = 1) -> None:
         super().__init__()
         width = max(out_channels // 2, 1)

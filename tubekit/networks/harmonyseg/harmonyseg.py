@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tubekit import _check
+from tubekit._accept import numbers, taking
 from tubekit.networks.blocks import CONVS, LEAK, NORMS, check_image, kaiming
 from tubekit.networks.harmonyseg.deep_mutual_query import DeepMutualQuery
 from tubekit.networks.harmonyseg.deep_to_shallow import DeepToShallow
@@ -52,10 +53,18 @@ class HarmonySeg(nn.Module):
     Raises:
         ValueError: an option out of range, or no channel left for the image.
 
+    Example:
+        >>> import torch
+        >>> from tubekit.networks import HarmonySeg
+        >>> network = HarmonySeg(2, 2, 1, features=(8, 8))
+        >>> network(torch.zeros(1, 2, 16, 16)).shape
+        torch.Size([1, 1, 16, 16])
+
     Reference: Huang et al., ICCV 2025, arXiv:2504.07827. Widths, heads, pooling and blocks that
         the paper leaves open are described in the parts.
     """
 
+    @taking(numbers)
     def __init__(
         self,
         ndim: int,

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tubekit import _check
+from tubekit._accept import numbers, taking
 from tubekit.networks.blocks import MAX_POOLS
 from tubekit.networks.harmonyseg.attention import Attention, attend, received, to_grid, to_tokens
 from tubekit.networks.harmonyseg.layers import conv_relu
@@ -43,11 +44,19 @@ class ShallowQuery(nn.Module):
     Raises:
         ValueError: an option out of range, or ``token_budget`` given for ``"literal"``.
 
+    Example:
+        >>> import torch
+        >>> from tubekit.networks import ShallowQuery
+        >>> image, vesselness = torch.zeros(2, 1, 8, 16, 16)
+        >>> ShallowQuery(2, 8)(image, vesselness).shape
+        torch.Size([1, 8, 16, 16])
+
     Equation: :eq:`eq-shallow-query`
 
     Reference: Huang et al., ICCV 2025, arXiv:2504.07827, equations 2 and 3.
     """
 
+    @taking(numbers)
     def __init__(
         self,
         ndim: int,
@@ -102,7 +111,7 @@ class ShallowQuery(nn.Module):
         return to_grid(shares[..., None], k.shape[2:])
 
     def _window(self, grid: torch.Size) -> tuple[int, ...]:
-        return tuple(-(-size // self.budget) for size in grid)
+        return tuple(-(-int(size) // self.budget) for size in grid)
 
     def _pooled(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values (b c *t)."""
@@ -113,10 +122,11 @@ class ShallowQuery(nn.Module):
                 "smaller patches"
             )
         average, maximum = AVERAGE[self.ndim], MAX_POOLS[self.ndim]
-        x = self.norm(x.movedim(1, -1))
-        k = self.attention.key(x).movedim(-1, 1)
-        v = self.attention.value(x).movedim(-1, 1)
-        x = x.movedim(-1, 1)
+        last = x.ndim - 1  # counted from the front: torch's older ONNX exporter passes on no -1
+        x = self.norm(x.movedim(1, last))
+        k = self.attention.key(x).movedim(last, 1)
+        v = self.attention.value(x).movedim(last, 1)
+        x = x.movedim(last, 1)
         # On the CPU avg_pool3d knows no half precision.
         wide = x.to(torch.promote_types(x.dtype, torch.float32))
         if self.pooling == "literal":
@@ -127,7 +137,7 @@ class ShallowQuery(nn.Module):
             wide = average(wide, window, ceil_mode=True)
             k, v = (maximum(y, window, ceil_mode=True) for y in (k, v))
         # The mean of projections is the projection of the mean: cheaper on the pooled grid.
-        return self.attention.query(wide.to(x.dtype).movedim(1, -1)).movedim(-1, 1), k, v
+        return self.attention.query(wide.to(x.dtype).movedim(1, last)).movedim(last, 1), k, v
 
     def _unpooled(self, x: Tensor, grid: torch.Size) -> Tensor:
         """Back to ``grid``, so that each pooled value lies at the centre of its window."""
