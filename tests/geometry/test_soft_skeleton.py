@@ -7,7 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from tubekit.geometry import soft_dilate, soft_erode, soft_open, soft_skeleton
+from tubekit.geometry import (
+    soft_dilate,
+    soft_erode,
+    soft_open,
+    soft_skeleton,
+    topological_skeleton,
+)
 from tubekit.geometry.kernels import soft_skeleton as compiled
 
 MASKS = [f"{name}{d}d" for d in (2, 3) for name in ("ring", "two", "single", "full")]
@@ -319,3 +325,20 @@ def test_a_traced_program_takes_the_tensors_way(monkeypatch):
     ours, expected = (with_gradient(f, probs, 2, weights) for f in (soft_skeleton, plain))
     assert torch.equal(ours[0], expected[0])
     assert torch.equal(ours[1], expected[1])
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.float16, bool, np.uint8, ">f4"])
+def test_arrays_and_masks_are_taken_as_tensors_are(kind):
+    mask = np.zeros((1, 1, 9, 9))
+    mask[..., 3:6, :] = 1
+    expected = soft_skeleton(torch.from_numpy(mask), 2)
+    given = mask.astype(kind)
+    for view in (given, np.ascontiguousarray(given[..., ::-1])[..., ::-1]):
+        view.flags.writeable = False
+        found = soft_skeleton(view, np.int64(2))
+        assert isinstance(found, np.ndarray)
+        np.testing.assert_array_equal(found, expected.numpy())
+        np.testing.assert_array_equal(
+            topological_skeleton(view, np.int64(2)),
+            topological_skeleton(torch.from_numpy(mask), 2).numpy(),
+        )

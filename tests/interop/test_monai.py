@@ -75,6 +75,13 @@ def test_one_channel_is_a_sigmoid(batch):
     assert torch.equal(MonaiLoss(DiceCELoss())(logits[:, :1], mask), expected)
 
 
+def test_overlapping_classes(batch):
+    logits, labels, _ = batch
+    masks = torch.cat([labels > 0, labels > 1, labels > 2], 1)
+    loss = DiceCELoss(multi_label=True)
+    assert torch.equal(MonaiLoss(loss)(logits, MetaTensor(masks.float())), loss(logits, masks))
+
+
 def test_a_tube_that_is_not_passed_is_made_of_the_target(batch):
     logits, labels, tube = batch
     loss = MonaiLoss(SkeletonRecallLoss())

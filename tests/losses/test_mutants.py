@@ -12,6 +12,7 @@ from tubekit.geometry import tubed_skeleton
 from . import test_contract as contract
 from . import test_deep_supervision as deep
 from . import test_equations as equations
+from . import test_options as options
 from .scenes import EXAMPLES
 
 planted = Planted("tubekit.losses")
@@ -226,6 +227,67 @@ def resize_first(values, grid):
     """The first voxel of each block instead of the one at its centre."""
     steps = [-(-old // new) for old, new in zip(values.shape[2:], grid, strict=True)]
     return values[(..., *(slice(None, None, step) for step in steps))]
+
+
+# --- options
+
+reduced = module("classes").reduced
+entropy = module("cross_entropy").cross_entropy
+weights_of = module("cross_entropy").weights_of
+accepted = module("base").accepted
+per_sample = module("hausdorff").per_sample
+
+
+@planted("base", "reduced", lambda: options.test_dice_of_monai("mean", [1.0, 3.0], False, False))
+def divided_by_the_weights(scores, cost, counted=None, *, reduction, weight=None):
+    value = reduced(scores, cost, counted, reduction=reduction, weight=weight)
+    return value if weight is None else value * len(weight) / sum(weight)
+
+
+@planted("base", "reduced", lambda: options.test_tversky_of_monai("sum", False))
+def cost_of_the_sum(scores, cost, counted=None, *, reduction, weight=None):
+    if reduction == "sum":
+        return cost(scores.sum())
+    return reduced(scores, cost, counted, reduction=reduction, weight=weight)
+
+
+@planted(
+    "cross_entropy",
+    "weights_of",
+    lambda: options.test_cross_entropy_of_torch("mean", [0.5, 1.0, 3.0], False),
+)
+def mean_over_voxels(target, logits, weight, **more):
+    return torch.ones_like(weights_of(target, logits, weight, **more))
+
+
+@planted(
+    "cross_entropy",
+    "cross_entropy",
+    lambda: options.test_focal_of_monai(2.0, None),
+)
+def entropy_of_the_first_class(logits, target, **more):
+    return entropy(logits, torch.zeros_like(target), **more)
+
+
+@planted(
+    "base",
+    "accepted",
+    contract_of(options.test_ignored_voxels_have_no_part, "SoftDiceLoss"),
+)
+def ignored_as_background(logits, target, valid, maps, *, ignore_index, **more):
+    if ignore_index is not None:
+        target = target.where(target != ignore_index, 0)
+    return accepted(logits, target, valid, maps, ignore_index=None, **more)
+
+
+@planted("hausdorff", "per_sample", lambda: options.test_spacing_per_sample(list))
+def spacing_of_the_first_sample(spacing, samples, ndim):
+    return per_sample(spacing, samples, ndim)[:1] * samples
+
+
+@planted("compose", "inherited", options.test_parts_lend_a_sum_their_options)
+def nothing_inherited(parts, given):
+    return given
 
 
 @planted.each()

@@ -26,8 +26,8 @@ Result = tuple[float, Tensor]
 def rows() -> Iterator[Row]:
     """Both losses at 128 x 128 x 128, the Hausdorff loss also with 13 classes at 64 x 64 x 64."""
     volume = "loss forward and backward, 1 class, 128 x 128 x 128"
-    yield _row(f"Hausdorff {volume}", HausdorffDTLoss(), monai_hausdorff, 1, 128)
-    yield _row(
+    yield loss_row(f"Hausdorff {volume}", HausdorffDTLoss(), monai_hausdorff, 1, 128)
+    yield loss_row(
         f"Boundary {volume}",
         boundary_with_its_map,
         MonaiBoundary(sigmoid=True, include_background=True),
@@ -37,7 +37,7 @@ def rows() -> Iterator[Row]:
     )
     several = MonaiHausdorff(softmax=True, to_onehot_y=True, include_background=False)
     volume = "loss forward and backward, 13 classes, 64 x 64 x 64"
-    yield _row(f"Hausdorff {volume}", HausdorffDTLoss(), several, 13, 64)
+    yield loss_row(f"Hausdorff {volume}", HausdorffDTLoss(), several, 13, 64)
 
 
 def boundary_with_its_map(
@@ -62,8 +62,15 @@ def largest_relative_difference(ours: Result, theirs: Result) -> float:
     return max(value, gradient)
 
 
-def _row(
-    instrument: str, ours: Loss, theirs: Loss, classes: int, side: int, *, note: str = ""
+def loss_row(
+    instrument: str,
+    ours: Loss,
+    theirs: Loss,
+    classes: int,
+    side: int,
+    *,
+    time_target: float = 1 / 3,
+    note: str = "",
 ) -> Row:
     logits, target = _prediction(classes, side)
     return Row(
@@ -74,7 +81,7 @@ def _row(
         difference=largest_relative_difference,
         equality="largest relative difference of value and gradient",
         tolerance=1e-4,
-        time_target=1 / 3,
+        time_target=time_target,
         repeats=3,
         note=note,
     )

@@ -23,6 +23,7 @@ SUBJECTS = (
     "topology",
     "skeleton_graph",
     "distance_losses",
+    "dice_ce",
     "snake_conv",
     "reconnection",
     "growth_suppression",

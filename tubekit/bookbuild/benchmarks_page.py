@@ -17,6 +17,7 @@ TITLES = {
     "topology": "Betti numbers",
     "skeleton_graph": "Graph of a skeleton",
     "distance_losses": "Boundary and Hausdorff losses",
+    "dice_ce": "Dice with cross-entropy",
     "snake_conv": "Dynamic snake convolution",
     "reconnection": "Joining the pieces of a skeleton",
     "growth_suppression": "Growth-suppression loss",

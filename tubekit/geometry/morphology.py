@@ -27,8 +27,12 @@ def soft_erode(probs: Float[Tensor, "b c *s"]) -> Float[Tensor, "b c *s"]:
     Reference: Shit et al., clDice, CVPR 2021, section 3.2.
 
     Example:
-        >>> soft_erode(torch.tensor([[[[0.2, 0.9, 0.8]]]]).expand(1, 1, 2, 3)).squeeze()[0].tolist()
-        [0.2..., 0.2..., 0.8...]
+        >>> import torch
+        >>> from tubekit.geometry.morphology import soft_erode
+        >>> bar = torch.zeros(1, 1, 5, 5)
+        >>> bar[..., 1:4, :] = 1
+        >>> soft_erode(bar)[0, 0, :, 2]
+        tensor([0., 0., 1., 0., 0.])
     """
     ndim = _spatial_ndim(probs)
     negated = -probs
@@ -50,8 +54,12 @@ def soft_dilate(probs: Float[Tensor, "b c *s"]) -> Float[Tensor, "b c *s"]:
     Reference: Shit et al., clDice, CVPR 2021, section 3.2.
 
     Example:
-        >>> soft_dilate(torch.eye(4)[None, None]).sum().item()
-        14.0
+        >>> import torch
+        >>> from tubekit.geometry.morphology import soft_dilate
+        >>> bar = torch.zeros(1, 1, 5, 5)
+        >>> bar[..., 1:4, :] = 1
+        >>> soft_dilate(bar)[0, 0, :, 2]
+        tensor([1., 1., 1., 1., 1.])
     """
     return _max_pool(probs, (3,) * _spatial_ndim(probs))
 
@@ -71,8 +79,12 @@ def soft_open(probs: Float[Tensor, "b c *s"]) -> Float[Tensor, "b c *s"]:
     Reference: Shit et al., clDice, CVPR 2021, section 3.2.
 
     Example:
-        >>> soft_open(torch.ones(1, 1, 4, 4)).min().item()
-        1.0
+        >>> import torch
+        >>> from tubekit.geometry.morphology import soft_open
+        >>> bar = torch.zeros(1, 1, 5, 5)
+        >>> bar[..., 1:4, :] = 1
+        >>> soft_open(bar)[0, 0, :, 2]
+        tensor([0., 1., 1., 1., 0.])
     """
     return soft_dilate(soft_erode(probs))
 

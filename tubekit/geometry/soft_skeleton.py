@@ -4,18 +4,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from tubekit import _check
-from tubekit._accept import Whole, whole
+from tubekit._accept import Array, Whole, array, whole
 from tubekit._recorded import recorded
 from tubekit.geometry.kernels.soft_skeleton import skeleton_gradients, skeletons
 from tubekit.geometry.morphology import soft_dilate, soft_erode
 
 
-def soft_skeleton(probs: Float[Tensor, "b c *s"], iterations: Whole) -> Float[Tensor, "b c *s"]:
+def soft_skeleton(probs: Shaped[Array, "b c *s"], iterations: Whole) -> Any:
     """Collect, layer by layer, what an opening takes away while the object is eroded.
 
     Write E for the erosion, O for the opening, and I_0 = probs, I_{j+1} = E(I_j). The residue
@@ -26,25 +26,31 @@ def soft_skeleton(probs: Float[Tensor, "b c *s"], iterations: Whole) -> Float[Te
     pass and have a first derivative only.
 
     Args:
-        probs: probabilities in [0, 1], 2-D or 3-D; every channel has its own skeleton.
+        probs: probabilities in [0, 1] or masks, 2-D or 3-D, a tensor or an array; every channel
+            has its own skeleton.
         iterations: erosions, at least the largest radius in voxels; an object that is thicker
             keeps no skeleton.
     Returns:
-        Soft skeleton in [0, 1]. On masks it may have gaps, and a mask that fills the image has
-        none at all, since what lies beyond the border takes no part.
+        Soft skeleton in [0, 1], of an array an array. On masks it may have gaps, and a mask that
+        fills the image has none at all, since what lies beyond the border takes no part.
     Raises:
         ValueError: not 2 or 3 spatial axes, or ``iterations`` negative.
     Equation: :eq:`eq-soft-skeleton`
     Reference: Shit et al., clDice, CVPR 2021, algorithm 1.
 
     Example:
-        >>> bar = torch.zeros(1, 1, 7, 12)
-        >>> bar[..., 2:5, 1:11] = 1.0
-        >>> soft_skeleton(bar, 3)[0, 0, 3, 3:9].tolist()
-        [1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
+        >>> import torch
+        >>> from tubekit.geometry import soft_skeleton
+        >>> bar = torch.zeros(1, 1, 5, 5)
+        >>> bar[..., 1:4, :] = 1
+        >>> soft_skeleton(bar, iterations=2)[0, 0, :, 2]
+        tensor([0., 0., 1., 0., 0.])
     """
+    if isinstance(probs, np.ndarray):
+        return soft_skeleton(torch.from_numpy(array("probs", probs).copy()), iterations).numpy()
     _check.dimensions("probs (batch, channel and 2 or 3 spatial axes)", probs, (4, 5))
     iterations = whole("iterations", iterations, at_least=0)
+    probs = probs if probs.is_floating_point() else probs.float()
     if _compilable(probs):
         return _Compiled.apply(probs.to(_wide(probs)), iterations).to(probs.dtype)
     image, skeleton = probs, torch.zeros_like(probs)

@@ -4,13 +4,14 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int8, Shaped
 from torch import Tensor
 
 from tubekit import _check
-from tubekit._accept import Whole, whole
+from tubekit._accept import Array, Whole, array, whole
 from tubekit._recorded import opaque, recorded, with_slope
 from tubekit.geometry.kernels.peeling import peel
 from tubekit.geometry.relaxed_binary import relaxed_binary
@@ -30,14 +31,14 @@ _SIMPLE: dict[str, Callable[[Neighbourhood], Any]] = {
 
 
 def topological_skeleton(
-    mask_or_probs: Shaped[Tensor, "b c *s"],
+    mask_or_probs: Shaped[Array, "b c *s"],
     iterations: Whole,
     method: str = "boolean",
     *,
     beta: float = 0.0,
     tau: float = 1.0,
     generator: torch.Generator | None = None,
-) -> Float[Tensor, "b c *s"]:
+) -> Any:
     """Peel simple voxels off the object until a centre line is left.
 
     Each iteration visits the 8 sub-lattices of step 2 in turn and deletes the simple voxels that
@@ -51,8 +52,9 @@ def topological_skeleton(
     elsewhere tensor operations do the same to all voxels.
 
     Args:
-        mask_or_probs: 2-D or 3-D. Boolean or integer: a mask of 0 and 1. Floating: probabilities
-            in [0, 1], binarised at 0.5 after the noise, with a straight-through gradient.
+        mask_or_probs: 2-D or 3-D, a tensor or an array. Boolean or integer: a mask of 0 and 1.
+            Floating: probabilities in [0, 1], binarised at 0.5 after the noise, with a
+            straight-through gradient.
         iterations: rounds of peeling, at least the largest radius in voxels to reach the centre
             line. Every further one halves the gradient of the voxels on it.
         method: ``"boolean"`` deletes exactly the simple voxels and keeps components, tunnels and
@@ -65,7 +67,7 @@ def topological_skeleton(
         generator: source of the noise, on the device of the input; used when ``beta`` > 0.
     Returns:
         Skeleton, exactly 0 or 1, in the type of the probabilities (float32 for masks). Every
-        channel has its own.
+        channel has its own. Of an array an array.
     Raises:
         ValueError: wrong number of axes, values outside [0, 1], an unknown method, or
             ``iterations``, ``beta`` or ``tau`` out of range.
@@ -74,11 +76,18 @@ def topological_skeleton(
         ICCV 2023, section 3.
 
     Example:
-        >>> block = torch.zeros(1, 1, 9, 9, dtype=torch.bool)
-        >>> block[..., 2:7, 2:7] = True
-        >>> topological_skeleton(block, 4).sum().item()
-        1.0
+        >>> import torch
+        >>> from tubekit.geometry import topological_skeleton
+        >>> bar = torch.zeros(1, 1, 5, 5)
+        >>> bar[..., 1:4, :] = 1
+        >>> topological_skeleton(bar, iterations=2)[0, 0, :, 2]
+        tensor([0., 0., 1., 0., 0.])
     """
+    if isinstance(mask_or_probs, np.ndarray):
+        plain = torch.from_numpy(array("mask_or_probs", mask_or_probs).copy())
+        return topological_skeleton(
+            plain, iterations, method, beta=beta, tau=tau, generator=generator
+        ).numpy()
     iterations = whole("iterations", iterations, at_least=0)
     _check_arguments(mask_or_probs, method, beta, tau)
     if not mask_or_probs.is_floating_point():

@@ -30,7 +30,8 @@ class MonaiLoss(nn.Module):
     """A loss of this library as ``loss(input, target)``, with the targets of MONAI.
 
     The input is always logits: leave out ``softmax=True`` and ``sigmoid=True`` of MONAI's losses,
-    and activations at the end of a network. Overlapping classes (several sigmoids) are refused.
+    and activations at the end of a network. For overlapping classes (several sigmoids) build the
+    loss with ``multi_label=True``; the target then is a mask per channel.
 
     Args:
         loss: any loss, a ``WeightedSum`` included.
@@ -57,10 +58,12 @@ class MonaiLoss(nn.Module):
             ValueError: as ``SegmentationLoss.forward``, or a target that is neither class indices
                 nor one-hot.
         """
-        labels = _class_indices(_plain(target), input.shape[1])
+        labels = _plain(target)
+        if not self.loss.multi_label:
+            labels = _class_indices(labels, input.shape[1])
         maps = {name: _plain(values) for name, values in maps.items()}
         for name in self.loss.needs:
-            if name not in maps:
+            if name not in maps and not self.loss.multi_label:
                 maps[name] = _made(name, labels)
         return self.loss(_plain(input), labels, **maps)
 

@@ -33,6 +33,13 @@ def boundary_loss(
 
     Reference: Kervadec et al., Boundary loss for highly unbalanced segmentation, MIDL 2019,
     equation 5.
+
+    Example:
+        >>> import torch
+        >>> from tubekit.losses import boundary_loss
+        >>> probs, masks = torch.tensor([[[[0.2, 0.6, 1.0]]]]), torch.tensor([[[[0.0, 1.0, 1.0]]]])
+        >>> boundary_loss(probs, torch.tensor([[[[1.0, 0.0, -1.0]]]]))
+        tensor(-0.2667)
     """
     _check.same_shape(probs=probs, signed_distances=signed_distances)
     return mean_of_valid(probs * signed_distances.detach(), valid)
@@ -73,6 +80,8 @@ class BoundaryLoss(SegmentationLoss):
     Args:
         **options: see ``SegmentationLoss``. With ``include_background`` and ``multi_label`` the
             map has one channel per channel of the logits.
+    Raises:
+        ValueError: an argument out of range, or an option that the loss refuses.
 
     Example:
         >>> import torch

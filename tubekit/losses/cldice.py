@@ -44,6 +44,15 @@ def soft_cldice(
     Equation: :eq:`eq-soft-cldice`
 
     Reference: Shit et al., CVPR 2021, algorithms 1 and 2.
+
+    Example:
+        >>> import torch
+        >>> from tubekit.losses import soft_cldice
+        >>> masks = torch.zeros(1, 1, 5, 7)
+        >>> masks[:, :, 1:4] = 1
+        >>> probs = 0.8 * masks
+        >>> soft_cldice(probs, masks, iterations=2)
+        tensor([0.9041])
     """
     _check.same_shape(probs=probs, masks=masks)
     skeletons = soft_skeleton(probs, iterations), soft_skeleton(masks, iterations)
@@ -84,6 +93,17 @@ class SoftClDiceLoss(SegmentationLoss):
             ``"none"`` of one score per sample.
         as_released: the authors' object ignores its iteration count and always takes 10.
         **options: see ``SegmentationLoss``.
+    Raises:
+        ValueError: an argument out of range, or an option that the loss refuses.
+
+    Example:
+        >>> import torch
+        >>> from tubekit.losses import SoftClDiceLoss
+        >>> target = torch.zeros(1, 1, 5, 7, dtype=torch.long)
+        >>> target[:, :, 1:4] = 1
+        >>> logits = 4.0 * target - 2
+        >>> SoftClDiceLoss(iterations=2)(logits, target)
+        tensor(0.0550)
     """
 
     reduces = pools = True

@@ -29,6 +29,15 @@ class WeightedSum(SegmentationLoss):
     Equation: :eq:`eq-total-loss`
 
     Reference: Kirchhoff et al., ECCV 2024, equation 2.
+
+    Example:
+        >>> import torch
+        >>> from tubekit.losses import WeightedSum
+        >>> from tubekit.losses import DiceCELoss, SoftRecallLoss
+        >>> logits = torch.tensor([[[[-2.0, 1.0, 3.0]]]])
+        >>> target = torch.tensor([[[[0, 1, 1]]]])
+        >>> WeightedSum([DiceCELoss(), SoftRecallLoss()], [1.0, 0.5])(logits, target)
+        tensor(-0.1434)
     """
 
     refuses = OF_PARTS

@@ -31,6 +31,8 @@ def cross_entropy(
         multi_label: every channel is a problem of its own, with a sigmoid and a mask.
     Returns:
         Values in [0, inf) per voxel; with ``multi_label`` per channel too, (b c *s).
+    Raises:
+        ValueError: as torch, where shapes do not fit.
 
     Equation: :eq:`eq-cross-entropy`
 
@@ -82,6 +84,8 @@ class CrossEntropyLoss(SegmentationLoss):
 
     Args:
         **options: see ``SegmentationLoss``.
+    Raises:
+        ValueError: an argument out of range, or an option that the loss refuses.
 
     Example:
         >>> import torch

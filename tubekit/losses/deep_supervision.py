@@ -117,7 +117,8 @@ class DeepSupervision(SegmentationLoss):
         for i, (level, weight) in enumerate(zip(levels, weights, strict=True)):
             own = {n: entries[i] for n, entries in lists.items()}
             if "target" in own and "valid" not in lists:  # what the finest one ignores is its own
-                own["valid"] = None if valid is None else resize_nearest(valid, level.shape[2:])
+                kept = resize_nearest(valid, level.shape[2:]) if isinstance(valid, Tensor) else None
+                own["valid"] = kept
             here = self._coarser(level, own, finest) if i else finest
             mean = self.reduction == "mean"
             terms.append(weight * (self.loss.of_batch if mean else self.loss.of_samples)(here))

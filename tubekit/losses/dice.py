@@ -34,6 +34,13 @@ def soft_dice(
 
     Reference: Milletari et al., 3DV 2016; smoothing and the left-out background as in nnU-Net
     (Isensee et al., Nature Methods 2021).
+
+    Example:
+        >>> import torch
+        >>> from tubekit.losses import soft_dice
+        >>> probs, masks = torch.tensor([[[[0.2, 0.6, 1.0]]]]), torch.tensor([[[[0.0, 1.0, 1.0]]]])
+        >>> soft_dice(probs, masks)
+        tensor([[0.8421]])
     """
     _check.same_shape(probs=probs, masks=masks)
     overlap = total(probs * masks, batch)
@@ -50,6 +57,16 @@ class SoftDiceLoss(SegmentationLoss):
         smooth: see ``soft_dice``.
         batch: see ``soft_dice``; nnU-Net switches it on for 2-D networks.
         **options: see ``SegmentationLoss``.
+    Raises:
+        ValueError: an argument out of range, or an option that the loss refuses.
+
+    Example:
+        >>> import torch
+        >>> from tubekit.losses import SoftDiceLoss
+        >>> logits = torch.tensor([[[[-2.0, 1.0, 3.0]]]])
+        >>> target = torch.tensor([[[[0, 1, 1]]]])
+        >>> SoftDiceLoss()(logits, target)
+        tensor(0.1145)
     """
 
     reduces = True
@@ -75,6 +92,16 @@ class DiceCELoss(SegmentationLoss):
         batch: of the Dice part.
         **options: see ``SegmentationLoss``; ``weight`` holds for both parts, the background that
             ``include_background`` adds for Dice alone.
+    Raises:
+        ValueError: an argument out of range, or an option that the loss refuses.
+
+    Example:
+        >>> import torch
+        >>> from tubekit.losses import DiceCELoss
+        >>> logits = torch.tensor([[[[-2.0, 1.0, 3.0]]]])
+        >>> target = torch.tensor([[[[0, 1, 1]]]])
+        >>> DiceCELoss()(logits, target)
+        tensor(0.2775)
     """
 
     def __init__(self, smooth: float = 1e-5, batch: bool = False, **options: Any) -> None:

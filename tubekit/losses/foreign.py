@@ -25,6 +25,16 @@ class ForeignLoss(SegmentationLoss):
         loss: called as ``loss(logits, target)``; its value is averaged where it is no scalar.
         **options: see ``SegmentationLoss``. Voxels that do not count are refused, but for
             ``CrossEntropyLoss``, which has its own label for them.
+    Raises:
+        ValueError: an argument out of range, or an option that the loss refuses.
+
+    Example:
+        >>> import torch
+        >>> from tubekit.losses import ForeignLoss
+        >>> logits = torch.tensor([[[[-2.0, 1.0, 3.0]]]])
+        >>> target = torch.tensor([[[[0, 1, 1]]]])
+        >>> ForeignLoss(torch.nn.BCEWithLogitsLoss())(logits, target)
+        tensor(0.1629)
     """
 
     refuses = OF_PARTS

@@ -47,10 +47,22 @@ class GrowthSuppressionLoss(SegmentationLoss):
         image_channels: see ``SpatialPriorLoss``.
         targets: see ``MixEquivalenceLoss``.
         **options: see ``SegmentationLoss``.
+    Raises:
+        ValueError: an argument out of range, or an option that the loss refuses.
 
     Equation: :eq:`eq-growth-suppression`
 
     Reference: Huang et al., HarmonySeg, ICCV 2025, equation 9.
+
+    Example:
+        >>> import torch
+        >>> from tubekit.losses import GrowthSuppressionLoss
+        >>> target = torch.zeros(1, 1, 5, 7, dtype=torch.long)
+        >>> target[:, :, 1:4] = 1
+        >>> logits = 4.0 * target - 2
+        >>> loss = GrowthSuppressionLoss(suppression=0.0, iterations=2)
+        >>> loss(logits, target, confidence=torch.ones(1, 1, 5, 7))
+        tensor(0.2320)
     """
 
     calls: Tensor

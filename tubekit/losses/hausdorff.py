@@ -54,6 +54,13 @@ def hausdorff_dt(
     Reference: Karimi and Salcudean, Reducing the Hausdorff distance in medical image
     segmentation with convolutional neural networks, IEEE TMI 2019, the loss by distance
     transforms; ``sides="inside"`` as in Ma et al., MIDL 2020.
+
+    Example:
+        >>> import torch
+        >>> from tubekit.losses import hausdorff_dt
+        >>> probs, masks = torch.tensor([[[[0.2, 0.6, 1.0]]]]), torch.tensor([[[[0.0, 1.0, 1.0]]]])
+        >>> hausdorff_dt(probs, masks)
+        tensor(0.1333)
     """
     _check.same_shape(probs=probs, masks=masks)
     _positive(alpha)
@@ -187,6 +194,8 @@ class HausdorffDTLoss(SegmentationLoss):
             distances in voxels. A call may bring its own: ``loss(..., spacing=...)``, (axes) or
             (b axes).
         **options: see ``SegmentationLoss``.
+    Raises:
+        ValueError: an argument out of range, or an option that the loss refuses.
 
     Example:
         >>> import torch

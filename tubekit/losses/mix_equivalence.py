@@ -41,6 +41,13 @@ def mix_equivalence(
     Equation: :eq:`eq-mix-equivalence`
 
     Reference: Huang et al., HarmonySeg, ICCV 2025, equation 8.
+
+    Example:
+        >>> import torch
+        >>> from tubekit.losses import mix_equivalence
+        >>> probs, masks = torch.tensor([[[[0.2, 0.6, 1.0]]]]), torch.tensor([[[[0.0, 1.0, 1.0]]]])
+        >>> mix_equivalence(probs, masks, torch.full((1, 1, 1, 3), 0.5))
+        tensor([[0.9562]])
     """
     _check.same_shape(mixed_probs=mixed_probs, masks=masks)
     mixed_masks = mixed(masks.detach(), weight)
@@ -71,6 +78,17 @@ class MixEquivalenceLoss(SegmentationLoss):
         targets: ``"labels"``, as the paper's formula has it, or ``"predictions"`` on the images
             before mixing, as its text puts it; these are constants.
         **options: see ``SegmentationLoss``.
+    Raises:
+        ValueError: an argument out of range, or an option that the loss refuses.
+
+    Example:
+        >>> import torch
+        >>> from tubekit.losses import MixEquivalenceLoss
+        >>> logits = torch.tensor([[[[-2.0, 1.0, 3.0]]]])
+        >>> target = torch.tensor([[[[0, 1, 1]]]])
+        >>> weight = torch.full((1, 1, 1, 3), 0.5)
+        >>> MixEquivalenceLoss()(logits, target, mixed_logits=logits, mix_weight=weight)
+        tensor(-0.9866)
     """
 
     needs = ("mixed_logits", "mix_weight")

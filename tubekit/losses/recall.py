@@ -31,6 +31,13 @@ def soft_recall(
         ValueError: shapes differ, or an unknown reduction.
 
     Equation: :eq:`eq-soft-recall`
+
+    Example:
+        >>> import torch
+        >>> from tubekit.losses import soft_recall
+        >>> probs, masks = torch.tensor([[[[0.2, 0.6, 1.0]]]]), torch.tensor([[[[0.0, 1.0, 1.0]]]])
+        >>> soft_recall(probs, masks)
+        tensor([[0.8000]])
     """
     _check.same_shape(probs=probs, masks=masks)
     _check.option("reduction", reduction, POOLS)
@@ -56,6 +63,16 @@ class SoftRecallLoss(SegmentationLoss):
             of one per sample and class.
         smooth: see ``soft_recall``.
         **options: see ``SegmentationLoss``.
+    Raises:
+        ValueError: an argument out of range, or an option that the loss refuses.
+
+    Example:
+        >>> import torch
+        >>> from tubekit.losses import SoftRecallLoss
+        >>> logits = torch.tensor([[[[-2.0, 1.0, 3.0]]]])
+        >>> target = torch.tensor([[[[0, 1, 1]]]])
+        >>> SoftRecallLoss()(logits, target)
+        tensor(-0.8418)
     """
 
     reduces = pools = True

@@ -74,6 +74,15 @@ def reconnection_loss(
 
     Reference: Huang et al., HarmonySeg, ICCV 2025, equation 6. Threshold, limits, clamp and what
     the mean is taken over are ours; the paper leaves them open.
+
+    Example:
+        >>> import torch
+        >>> from tubekit.losses import reconnection_loss
+        >>> masks = torch.zeros(1, 1, 5, 7)
+        >>> masks[:, :, 1:4] = 1
+        >>> probs = 0.8 * masks
+        >>> reconnection_loss(probs, iterations=2)
+        tensor(0.0446)
     """
     _check.option("to", to, TARGETS)
     _check.option("on", on, ON)
@@ -148,6 +157,17 @@ class ReconnectionLoss(SegmentationLoss):
         on: see ``reconnection_loss``; the printed form, the default, hardly reaches empty gaps.
         mean_over: see ``reconnection_loss``.
         **options: see ``SegmentationLoss``.
+    Raises:
+        ValueError: an argument out of range, or an option that the loss refuses.
+
+    Example:
+        >>> import torch
+        >>> from tubekit.losses import ReconnectionLoss
+        >>> target = torch.zeros(1, 1, 5, 7, dtype=torch.long)
+        >>> target[:, :, 1:4] = 1
+        >>> logits = 4.0 * target - 2
+        >>> ReconnectionLoss(iterations=2, threshold=0.2)(logits, target)
+        tensor(0.0545)
     """
 
     refuses = {  # noqa: RUF012

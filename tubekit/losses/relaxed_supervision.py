@@ -36,6 +36,13 @@ def relaxed_dice(
 
     Reference: Huang et al., HarmonySeg, ICCV 2025, equations 4 and 5; the factor 2 and the sums
     over voxels, missing in print, are those of Dice.
+
+    Example:
+        >>> import torch
+        >>> from tubekit.losses import relaxed_dice
+        >>> probs, masks = torch.tensor([[[[0.2, 0.6, 1.0]]]]), torch.tensor([[[[0.0, 1.0, 1.0]]]])
+        >>> relaxed_dice(probs, masks, torch.tensor([[[[0.5, 1.0, 1.0]]]]))
+        tensor([[0.8649]])
     """
     _check.same_shape(probs=probs, masks=masks)
     _check.same_shape(probs=probs[:, :1], confidence=confidence)
@@ -61,8 +68,18 @@ def relaxed_cross_entropy(
             paper leaves it open.
     Returns:
         A value in [0, inf); 0 when all weights are 0.
+    Raises:
+        ValueError: as torch, where shapes do not fit.
 
     Reference: Huang et al., HarmonySeg, ICCV 2025, equation 5.
+
+    Example:
+        >>> import torch
+        >>> from tubekit.losses import relaxed_cross_entropy
+        >>> logits = torch.tensor([[[[-2.0, 1.0, 3.0]]]])
+        >>> label = torch.tensor([[[[0, 1, 1]]]])
+        >>> relaxed_cross_entropy(logits, label, label.float())
+        tensor(0.1809)
     """
     values = cross_entropy(logits, target) * weights[:, 0]
     divisor = weights.sum() if count is None else torch.as_tensor(count, device=weights.device)
@@ -91,8 +108,19 @@ class RelaxedSupervisionLoss(SegmentationLoss):
         smooth: see ``relaxed_dice``.
         batch: see ``relaxed_dice``.
         **options: see ``SegmentationLoss``.
+    Raises:
+        ValueError: an argument out of range, or an option that the loss refuses.
 
     Equation: :eq:`eq-relaxed-supervision`
+
+    Example:
+        >>> import torch
+        >>> from tubekit.losses import RelaxedSupervisionLoss
+        >>> logits = torch.tensor([[[[-2.0, 1.0, 3.0]]]])
+        >>> target = torch.tensor([[[[0, 1, 1]]]])
+        >>> confidence = torch.tensor([[[[0.5, 1.0, 1.0]]]])
+        >>> RelaxedSupervisionLoss()(logits, target, confidence=confidence)
+        tensor(0.2211)
     """
 
     needs = ("confidence",)

@@ -35,6 +35,13 @@ def skeleton_recall(
     Equation: :eq:`eq-skeleton-recall`
 
     Reference: Kirchhoff et al., ECCV 2024, equation 1.
+
+    Example:
+        >>> import torch
+        >>> from tubekit.losses import skeleton_recall
+        >>> probs, masks = torch.tensor([[[[0.2, 0.6, 1.0]]]]), torch.tensor([[[[0.0, 1.0, 1.0]]]])
+        >>> skeleton_recall(probs, masks)
+        tensor([[0.8000]])
     """
     return soft_recall(probs, tube_masks, smooth=smooth, reduction=reduction)
 
@@ -59,6 +66,17 @@ class SkeletonRecallLoss(SegmentationLoss):
         tube: name of the target map to recall, for other tubes than the paper's. With
             ``multi_label`` it holds one mask per channel.
         **options: see ``SegmentationLoss``.
+    Raises:
+        ValueError: an argument out of range, or an option that the loss refuses.
+
+    Example:
+        >>> import torch
+        >>> from tubekit.losses import SkeletonRecallLoss
+        >>> logits = torch.tensor([[[[-2.0, 1.0, 3.0]]]])
+        >>> target = torch.tensor([[[[0, 1, 1]]]])
+        >>> tube = torch.tensor([[[[0, 0, 1]]]])
+        >>> SkeletonRecallLoss()(logits, target, tube=tube)
+        tensor(-0.9526)
     """
 
     needs = ("tube",)

@@ -55,6 +55,13 @@ def spatial_prior(
 
     Reference: Huang et al., HarmonySeg, ICCV 2025, equation 7, a sum there; the mean, radius and
     both sigmas are ours. Obukhov et al., Gated CRF loss, arXiv:1906.04651, for the other form.
+
+    Example:
+        >>> import torch
+        >>> from tubekit.losses import spatial_prior
+        >>> probs, masks = torch.tensor([[[[0.2, 0.6, 1.0]]]]), torch.tensor([[[[0.0, 1.0, 1.0]]]])
+        >>> spatial_prior(probs, masks, radius=1)
+        tensor(0.0303)
     """
     radius = _checked_radius(form, radius, sigma_position, sigma_intensity)
     _check.dimensions("probs (batch, channel and 2 or 3 spatial axes)", probs, (4, 5))
@@ -170,6 +177,16 @@ class SpatialPriorLoss(SegmentationLoss):
         image_channels: only the first so many channels are intensities, the rest are computed
             maps such as vesselness; ``None`` means all.
         **options: see ``SegmentationLoss``.
+    Raises:
+        ValueError: an argument out of range, or an option that the loss refuses.
+
+    Example:
+        >>> import torch
+        >>> from tubekit.losses import SpatialPriorLoss
+        >>> logits = torch.tensor([[[[-2.0, 1.0, 3.0]]]])
+        >>> target = torch.tensor([[[[0, 1, 1]]]])
+        >>> SpatialPriorLoss(radius=1)(logits, target, image=logits)
+        tensor(1.1808e-05)
     """
 
     needs = ("image",)

@@ -48,6 +48,15 @@ def topological_cldice(
     Equation: :eq:`eq-topo-cldice`
 
     Reference: Menten et al., ICCV 2023.
+
+    Example:
+        >>> import torch
+        >>> from tubekit.losses import topological_cldice
+        >>> masks = torch.zeros(1, 1, 5, 7)
+        >>> masks[:, :, 1:4] = 1
+        >>> probs = 0.8 * masks
+        >>> topological_cldice(probs, masks, iterations=2)
+        tensor([0.9091])
     """
     _check.same_shape(probs=probs, masks=masks)
     if not recorded() and probs.detach().sum().isnan():  # of which no skeleton can be made
@@ -79,6 +88,17 @@ class TopologicalClDiceLoss(SegmentationLoss):
         reduction: see ``SoftClDiceLoss``.
         seed: of the noise, an integer.
         **options: see ``SegmentationLoss``.
+    Raises:
+        ValueError: an argument out of range, or an option that the loss refuses.
+
+    Example:
+        >>> import torch
+        >>> from tubekit.losses import TopologicalClDiceLoss
+        >>> target = torch.zeros(1, 1, 5, 7, dtype=torch.long)
+        >>> target[:, :, 1:4] = 1
+        >>> logits = 4.0 * target - 2
+        >>> TopologicalClDiceLoss(iterations=2, beta=0.0)(logits, target)
+        tensor(0.0523)
     """
 
     reduces = pools = True

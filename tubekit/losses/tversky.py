@@ -36,6 +36,13 @@ def tversky_index(
     Equation: :eq:`eq-tversky`
 
     Reference: Salehi et al., MLMI 2017, equation 3.
+
+    Example:
+        >>> import torch
+        >>> from tubekit.losses import tversky_index
+        >>> probs, masks = torch.tensor([[[[0.2, 0.6, 1.0]]]]), torch.tensor([[[[0.0, 1.0, 1.0]]]])
+        >>> tversky_index(probs, masks, alpha=0.3, beta=0.7)
+        tensor([[0.8247]])
     """
     _check.same_shape(probs=probs, masks=masks)
     true_positive = total(probs * masks, batch)
@@ -54,6 +61,16 @@ class TverskyLoss(SegmentationLoss):
         smooth: see ``tversky_index``.
         batch: see ``tversky_index``.
         **options: see ``SegmentationLoss``.
+    Raises:
+        ValueError: an argument out of range, or an option that the loss refuses.
+
+    Example:
+        >>> import torch
+        >>> from tubekit.losses import TverskyLoss
+        >>> logits = torch.tensor([[[[-2.0, 1.0, 3.0]]]])
+        >>> target = torch.tensor([[[[0, 1, 1]]]])
+        >>> TverskyLoss(alpha=0.3, beta=0.7)(logits, target)
+        tensor(0.1325)
     """
 
     reduces = True
