@@ -74,6 +74,24 @@ def array(name: str, value: Any) -> np.ndarray:
     return plain if plain.dtype.isnative else plain.astype(plain.dtype.newbyteorder("="))
 
 
+def classes(name: str, value: Any) -> np.ndarray:
+    """Return an integer (or bool) array; floats, as MONAI keeps labels, must be whole numbers."""
+    plain = array(name, value)
+    if plain.dtype.kind in "biu":
+        return plain
+    if plain.dtype.kind == "f":
+        # NaN and infinity become some number, which they do not equal.
+        with np.errstate(invalid="ignore"):
+            whole_numbers = plain.astype(np.int32)
+        if (whole_numbers == plain).all():
+            return whole_numbers
+    raise ValueError(
+        f"{name} must hold integer classes, got {plain.dtype} with fractions; round it first"
+        if plain.dtype.kind == "f"
+        else f"{name} must hold integer classes, got {plain.dtype}; convert it to integers"
+    )
+
+
 def numbers(name: str, value: Any) -> Any:
     """Return Python's numbers for NumPy's and torch's, and tuples for lists and arrays of them.
 

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Integer, Shaped
 
 from tubekit import _check
-from tubekit._accept import Array, SpacingLike, Whole, array, whole
+from tubekit._accept import Array, SpacingLike, Whole, array, classes, whole
 from tubekit._output import SegOutput
 from tubekit._spec import Spec
 
@@ -98,7 +98,7 @@ class Case:
         with _check.about(f"case {id}"):
             image = array("image", image).astype(np.float32, copy=False)
             grid, channels = image.shape[1:], image.shape[0]
-            label = None if label is None else _as_label(array("label", label))
+            label = None if label is None else _as_label(classes("label", label))
             valid = None if valid is None else _check.binary("valid", array("valid", valid))
             count = whole("derived", derived, at_least=0)
         for name, given in (("label", label), ("valid", valid)):
@@ -125,11 +125,7 @@ class Case:
 
 def _as_label(label: np.ndarray) -> np.ndarray:
     """A mask of True and False is a label of one class; fractions are none."""
-    if label.dtype == bool:
-        return label.view(np.uint8)
-    if label.dtype.kind not in "iu":
-        _check.integer_classes("label", label)
-    return label
+    return label.view(np.uint8) if label.dtype == bool else label
 
 
 def _without_ignored(label: np.ndarray, valid: np.ndarray) -> np.ndarray:

@@ -163,11 +163,22 @@ def test_a_coloured_palette_is_for_the_eye_only(tmp_path, kind):
     assert np.array_equal(read_image(path)[0], np.array(VOC).reshape(-1, 3)[MAP].transpose(2, 0, 1))
 
 
-@pytest.mark.parametrize("kind", ["PNG", "GIF", "BMP"])
-def test_a_grey_palette_holds_the_values(kind):
-    stored = decode(saved(indexed([0, 0, 0, 255, 255, 255, 7, 7, 7]), kind), f"a.{kind}")
+GREYS = [0, 0, 0, 255, 255, 255, 7, 7, 7]
+
+
+@pytest.mark.parametrize("kind", ["GIF", "BMP"])
+def test_a_grey_palette_holds_the_values_where_no_file_is_without(kind):
+    stored = decode(saved(indexed(GREYS), kind), f"a.{kind}")
     assert (stored.array == np.array([0, 255, 7])[MAP]).all()
     assert stored.palette is None
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_the_index_counts_also_below_greys(kind):
+    stored = decode(saved(indexed(GREYS), kind), f"a.{kind}")
+    assert (stored.array == MAP).all()
+    assert (stored.seen.array == np.array([0, 255, 7])[MAP]).all()
+    assert not stored.seen.channels
 
 
 def test_opacity_is_left_out_where_nothing_shows_through():

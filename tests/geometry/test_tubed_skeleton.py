@@ -188,7 +188,7 @@ def test_the_label_is_not_changed():
 
 def test_bad_input_is_named():
     with pytest.raises(ValueError, match="label must hold integer classes, got float32"):
-        tubed_skeleton(np.ones((4, 4), np.float32))
+        tubed_skeleton(np.full((4, 4), 0.5, np.float32))
     with pytest.raises(ValueError, match="label must have 2 or 3 axes, got 1"):
         tubed_skeleton(np.ones(4, np.int16))
     for radius in (-1, 1.5, "2"):

@@ -57,6 +57,19 @@ def test_arrays_come_out_plain(tmp_path):
         _accept.array("image", [[1.0]])
 
 
+@pytest.mark.parametrize("kind", ["bool", "uint16", ">i4", "uint64", "float16", ">f8"])
+def test_classes_of_any_type_are_integers(kind):
+    found = _accept.classes("label", np.array([0, 1, 1], kind))
+    assert found.dtype.kind in "biu"
+    assert found.tolist() == [0, 1, 1]
+
+
+@pytest.mark.parametrize("value", [0.5, np.nan, np.inf, 1e12, 1j])
+def test_what_is_no_class_is_refused(value):
+    with pytest.raises(ValueError, match="label must hold integer classes, got"):
+        _accept.classes("label", np.array([0, value]))
+
+
 @pytest.mark.parametrize("side", [0.1, 0.3, 0.7, 0.976562, np.float64(np.float32(0.1)), 1 / 3])
 @pytest.mark.parametrize("count", range(1, 12))
 def test_a_length_on_its_limit_is_within_it(side, count):

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float32, Integer
 
 from tubekit import _check
-from tubekit._accept import Array, array
+from tubekit._accept import Array, classes
 from tubekit.geometry.kernels.boxes import foreground_box
 
 
@@ -34,7 +34,7 @@ def relaxation_beta(label: Integer[Array, "*s"]) -> float:
         >>> round(relaxation_beta(np.eye(10, dtype=int)), 3)
         0.455
     """
-    label = array("label", label)
+    label = classes("label", label)  # NaN would count as a vessel
     foreground = int(np.count_nonzero(_with_foreground(label)))
     return 1 / math.log(max((label.size - foreground) / foreground, math.e))
 
@@ -61,7 +61,7 @@ def confidence_map(label: Integer[Array, "*s"]) -> Float32[np.ndarray, "*s"]:
         >>> confidence_map(np.eye(3, dtype=int))[0].round(2).tolist()
         [1.0, 1.0, 1.0]
     """
-    label = array("label", label)
+    label = classes("label", label)  # NaN would count as a vessel
     foreground = _with_foreground(label)
     region = foreground_box(foreground, 0) or ()
     confidence = np.ones(label.shape, np.float32)
@@ -71,7 +71,7 @@ def confidence_map(label: Integer[Array, "*s"]) -> Float32[np.ndarray, "*s"]:
 
 def _with_foreground(label: Integer[np.ndarray, "*s"]) -> np.ndarray:
     _check.dimensions("label", label, (2, 3))
-    _check.integer_classes("label", label)  # NaN would count as a vessel
+    _check.integer_classes("label", label)
     foreground: np.ndarray = label != 0
     if not foreground.any():
         raise ValueError(

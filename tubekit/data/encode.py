@@ -9,8 +9,7 @@ from jaxtyping import Integer, Shaped, UInt8
 from PIL import Image
 
 from tubekit import _check
-from tubekit._accept import Array, PathLike, SpacingLike
-from tubekit._accept import array as as_array
+from tubekit._accept import Array, PathLike, SpacingLike, classes
 from tubekit._accept import path as as_path
 from tubekit.data.placing import same_place
 from tubekit.data.storage import write_atomic
@@ -98,7 +97,7 @@ def write_label(
         ...     read_image(f"{folder}/a.png")[0].tolist()
         [[[1.0, 0.0], [0.0, 1.0]]]
     """
-    path, label = as_path(path), as_array("label", label)
+    path, label = as_path(path), classes("label", label)
     _check.integer_classes("label", label, 256)
     formats = {2: ".png", 3: ".nii.gz"}
     wanted = formats.get(label.ndim)

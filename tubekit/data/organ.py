@@ -9,6 +9,7 @@ import scipy.ndimage
 from jaxtyping import Bool, Shaped
 
 from tubekit._accept import Array, Whole, array, whole
+from tubekit._lengths import SLACK
 from tubekit.data.placing import moved
 from tubekit.geometry._input import binary_image
 from tubekit.geometry.kernels.boxes import foreground_box
@@ -122,7 +123,7 @@ def crop_to_valid(case: Case, margin_mm: SupportsFloat = 0.0) -> Case:
     box = []
     for place, step in zip(tight, case.spacing, strict=True):
         # Rounding must not turn 4.000000001 voxels into 5.
-        more = math.ceil(margin_mm / step - 1e-6)
+        more = math.ceil(margin_mm / step * (1 - SLACK))
         box.append(slice(max(0, place.start - more), place.stop + more))
     cut = tuple(box)
     return dataclasses.replace(

@@ -15,8 +15,8 @@ _BITS, _KIND = 24, 25
 def read_picture(data: bytes, name: str | PurePath) -> Stored:
     """Decode one picture, turned as its EXIF orientation says.
 
-    An indexed picture keeps its indices and brings its palette, unless that holds greys only:
-    programs that pack grey values make such. Opacity is left out.
+    An indexed picture keeps its indices and brings its palette. GIF and BMP know no other kind, so
+    there a palette of greys holds the values. Opacity is left out.
 
     Raises:
         ReadError: several frames, colours of 16 bits, transparent parts.
@@ -35,7 +35,8 @@ def read_picture(data: bytes, name: str | PurePath) -> Stored:
             )
         upright = ImageOps.exif_transpose(image)
     if upright.mode == "P":
-        return _indexed(upright)
+        indexed = _indexed(upright)
+        return indexed if image.format == "PNG" or indexed.seen.channels else indexed.seen
     if upright.mode in ("CMYK", "YCbCr", "PA", "La", "RGBa"):
         upright = upright.convert("RGB" if upright.mode in ("CMYK", "YCbCr") else "RGBA")
     array = np.asarray(upright)
@@ -51,11 +52,4 @@ def _indexed(image: Image.Image) -> Stored:
     # Indices beyond the palette are black, as viewers show them.
     missing = int(indices.max(initial=0)) + 1 - len(colours)
     palette = np.pad(colours, ((0, max(0, missing)), (0, 0)))
-    return as_indexed(indices, palette)
-
-
-def as_indexed(indices: np.ndarray, palette: np.ndarray) -> Stored:
-    """Indices with their palette, or grey values where the palette holds no other."""
-    if (palette == palette[:, :1]).all():
-        return Stored(palette[:, 0][indices])
     return Stored(indices, palette=palette)

@@ -45,6 +45,8 @@ class Stored(NamedTuple):
         """The picture that a palette makes of the values; a file without one as it is."""
         if self.palette is None:
             return self
+        if (self.palette == self.palette[:, :1]).all():  # greys only
+            return Stored(self.palette[:, 0][self.array], self.spacing)
         return Stored(self.palette[self.array], self.spacing, channels=True)
 
 

@@ -8,7 +8,6 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from tubekit.data.pictures import as_indexed
 from tubekit.data.stored import ReadError, Stored, without_opacity
 
 _PAGES = "ZIQ"
@@ -46,7 +45,7 @@ def read_tiff(data: bytes, name: str | PurePath) -> Stored:
         tag = page.tags.get(_ORIENTATION)
         array = _upright(array, int(tag.value) if tag else 1, array.ndim - channels)
         if page.photometric == tifffile.PHOTOMETRIC.PALETTE and page.colormap is not None:
-            return as_indexed(array, (np.asarray(page.colormap).T >> 8).astype(np.uint8))
+            return Stored(array, palette=(np.asarray(page.colormap).T >> 8).astype(np.uint8))
     return Stored(array, channels=channels)
 
 

@@ -161,6 +161,12 @@ def _classes(
     if fits and only and high == 255 and np.isin(known, (0, 255)).all():
         array, high = np.where(array == 255, array.dtype.type(1), array), 1
     limit = high if options.labels is not None else int(options.classes)
+    if not fits and array.dtype.kind == "f":
+        odd = array[array != np.rint(array)]
+        raise ReadError(
+            f"{path}: expected whole numbers 0..{limit}, got {odd.flat[0]:.7g} at {odd.size} of "
+            f"{array.size} places among them; threshold probabilities, or relabel the file"
+        )
     if not fits or low < 0 or high > limit:
         mark = f"--ignore {high if high == 255 else low:g} where that marks unlabelled voxels, "
         raise ReadError(

@@ -4,22 +4,46 @@ The window never leaves the image: what lies beyond a border takes no part, so a
 stays constant and an object that touches a border is not eaten from there.
 """
 
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from tubekit import _check
+from tubekit import _accept, _check
+from tubekit._accept import Array
 
 # Max pooling pads with minus infinity, which is what "beyond the border takes no part" asks for.
 _MAX_POOL = {2: F.max_pool2d, 3: F.max_pool3d}
 
 
-def soft_erode(probs: Float[Tensor, "b c *s"]) -> Float[Tensor, "b c *s"]:
+def of_arrays_too(operation: Callable[..., Tensor]) -> Callable[..., Any]:
+    """Let an operation on tensors take an array as well, of which it then makes an array."""
+    name = next(iter(inspect.signature(operation).parameters))
+
+    @functools.wraps(operation)
+    def called(*arguments: Any, **options: Any) -> Any:
+        image = arguments[0] if arguments else options.get(name)
+        if not isinstance(image, np.ndarray):
+            return operation(*arguments, **options)
+        plain = torch.from_numpy(_accept.array(name, image).copy())
+        others = {k: v for k, v in options.items() if k != name}
+        return operation(plain, *arguments[1:], **others).numpy()
+
+    return called
+
+
+@of_arrays_too
+def soft_erode(probs: Shaped[Array, "b c *s"]) -> Float[Tensor, "b c *s"]:
     """Minimum over the voxel and its face neighbours (a cross of 5 pixels or 7 voxels).
 
     Args:
-        probs: grey values, 2-D or 3-D, usually probabilities in [0, 1].
+        probs: grey values, 2-D or 3-D, a tensor or an array, usually probabilities in [0, 1].
     Returns:
         The eroded image. Where several voxels share the minimum, the axes share the gradient.
     Raises:
@@ -35,18 +59,19 @@ def soft_erode(probs: Float[Tensor, "b c *s"]) -> Float[Tensor, "b c *s"]:
         tensor([0., 0., 1., 0., 0.])
     """
     ndim = _spatial_ndim(probs)
-    negated = -probs
+    negated = -floating(probs)
     lowest = -_max_pool(negated, _line(0, ndim))
     for axis in range(1, ndim):
         lowest = torch.minimum(lowest, -_max_pool(negated, _line(axis, ndim)))
     return lowest
 
 
-def soft_dilate(probs: Float[Tensor, "b c *s"]) -> Float[Tensor, "b c *s"]:
+@of_arrays_too
+def soft_dilate(probs: Shaped[Array, "b c *s"]) -> Float[Tensor, "b c *s"]:
     """Maximum over the box of 3 voxels along every axis (9 pixels or 27 voxels).
 
     Args:
-        probs: grey values, 2-D or 3-D, usually probabilities in [0, 1].
+        probs: grey values, 2-D or 3-D, a tensor or an array, usually probabilities in [0, 1].
     Returns:
         The dilated image.
     Raises:
@@ -61,17 +86,18 @@ def soft_dilate(probs: Float[Tensor, "b c *s"]) -> Float[Tensor, "b c *s"]:
         >>> soft_dilate(bar)[0, 0, :, 2]
         tensor([1., 1., 1., 1., 1.])
     """
-    return _max_pool(probs, (3,) * _spatial_ndim(probs))
+    return _max_pool(floating(probs), (3,) * _spatial_ndim(probs))
 
 
-def soft_open(probs: Float[Tensor, "b c *s"]) -> Float[Tensor, "b c *s"]:
+@of_arrays_too
+def soft_open(probs: Shaped[Array, "b c *s"]) -> Float[Tensor, "b c *s"]:
     """Erosion, then dilation: removes what is thinner than the cross.
 
     The box of the dilation is larger than the cross of the erosion, so the result may exceed
     ``probs`` at places; the soft skeleton clips the difference at zero.
 
     Args:
-        probs: grey values, 2-D or 3-D, usually probabilities in [0, 1].
+        probs: grey values, 2-D or 3-D, a tensor or an array, usually probabilities in [0, 1].
     Returns:
         The opened image.
     Raises:
@@ -87,6 +113,11 @@ def soft_open(probs: Float[Tensor, "b c *s"]) -> Float[Tensor, "b c *s"]:
         tensor([0., 1., 1., 1., 0.])
     """
     return soft_dilate(soft_erode(probs))
+
+
+def floating(probs: Tensor) -> Tensor:
+    """Masks become probabilities of 0 and 1."""
+    return probs if probs.is_floating_point() else probs.float()
 
 
 def _spatial_ndim(probs: Tensor) -> int:

@@ -51,8 +51,8 @@ def tubed_skeleton(
     l1 ball, in voxels whatever the spacing), and multiplied by the label.
 
     Args:
-        label: integer class map, 2-D or 3-D, 0 = background; a bool map counts as one class. A
-            volume of one slice is thinned as an image.
+        label: class map of whole numbers, 2-D or 3-D, 0 = background; a bool map counts as one
+            class. A volume of one slice is thinned as an image.
         radius: of the tube in voxels, 0 or more; 0 leaves the bare skeleton.
         clip: True keeps the tube inside the label, as published. False lets it leave the label
             as a control: there it takes the class of the skeleton voxel nearest in the l1 norm
@@ -60,9 +60,9 @@ def tubed_skeleton(
         ignore_label: this value is background for the thinning, and no tube is written on it.
             May be negative.
     Returns:
-        Class map of the tube in the type of ``label``; 0 outside the tube.
+        Class map of the tube in the type of ``label`` (int32 for floats); 0 outside the tube.
     Raises:
-        ValueError: ``label`` not integer, not 2-D or 3-D, or with negative values other than
+        ValueError: ``label`` with fractions, not 2-D or 3-D, or with negative values other than
             ``ignore_label``; ``radius`` not an integer of 0 or more.
     Equation: :eq:`eq-tubed-skeleton`
     Reference: Kirchhoff et al., Skeleton Recall Loss, ECCV 2024, algorithm 1.
@@ -73,7 +73,7 @@ def tubed_skeleton(
         >>> tube.max(), bool((tube[label == 0] == 0).all())
         (np.uint8(2), True)
     """
-    given = _label(plain_image("label", label), ignore_label)
+    given = _label(_accept.classes("label", plain_image("label", label)), ignore_label)
     radius = _accept.whole("radius", radius, at_least=0)
     image, _ = without_flat_axes(given)
     ignored = None if ignore_label is None else image == ignore_label
@@ -90,10 +90,6 @@ def tubed_skeleton(
 
 
 def _label(label: np.ndarray, ignore_label: Whole | None) -> np.ndarray:
-    if label.dtype.kind not in "biu":
-        raise ValueError(
-            f"label must hold integer classes, got {label.dtype}; round and cast to an integer type"
-        )
     if label.dtype.kind == "i" and label.size and label.min() < 0:
         negative = label[label < 0]
         unknown = negative if ignore_label is None else negative[negative != ignore_label]

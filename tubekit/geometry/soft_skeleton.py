@@ -9,12 +9,13 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from tubekit import _check
-from tubekit._accept import Array, Whole, array, whole
+from tubekit._accept import Array, Whole, whole
 from tubekit._recorded import recorded
 from tubekit.geometry.kernels.soft_skeleton import skeleton_gradients, skeletons
-from tubekit.geometry.morphology import soft_dilate, soft_erode
+from tubekit.geometry.morphology import floating, of_arrays_too, soft_dilate, soft_erode
 
 
+@of_arrays_too
 def soft_skeleton(probs: Shaped[Array, "b c *s"], iterations: Whole) -> Any:
     """Collect, layer by layer, what an opening takes away while the object is eroded.
 
@@ -46,11 +47,9 @@ def soft_skeleton(probs: Shaped[Array, "b c *s"], iterations: Whole) -> Any:
         >>> soft_skeleton(bar, iterations=2)[0, 0, :, 2]
         tensor([0., 0., 1., 0., 0.])
     """
-    if isinstance(probs, np.ndarray):
-        return soft_skeleton(torch.from_numpy(array("probs", probs).copy()), iterations).numpy()
     _check.dimensions("probs (batch, channel and 2 or 3 spatial axes)", probs, (4, 5))
     iterations = whole("iterations", iterations, at_least=0)
-    probs = probs if probs.is_floating_point() else probs.float()
+    probs = floating(probs)
     if _compilable(probs):
         return _Compiled.apply(probs.to(_wide(probs)), iterations).to(probs.dtype)
     image, skeleton = probs, torch.zeros_like(probs)

@@ -4,16 +4,16 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int8, Shaped
 from torch import Tensor
 
 from tubekit import _check
-from tubekit._accept import Array, Whole, array, whole
+from tubekit._accept import Array, Whole, whole
 from tubekit._recorded import opaque, recorded, with_slope
 from tubekit.geometry.kernels.peeling import peel
+from tubekit.geometry.morphology import of_arrays_too
 from tubekit.geometry.relaxed_binary import relaxed_binary
 from tubekit.geometry.simple_points import (
     CENTRE,
@@ -30,6 +30,7 @@ _SIMPLE: dict[str, Callable[[Neighbourhood], Any]] = {
 }
 
 
+@of_arrays_too
 def topological_skeleton(
     mask_or_probs: Shaped[Array, "b c *s"],
     iterations: Whole,
@@ -52,8 +53,8 @@ def topological_skeleton(
     elsewhere tensor operations do the same to all voxels.
 
     Args:
-        mask_or_probs: 2-D or 3-D, a tensor or an array. Boolean or integer: a mask of 0 and 1.
-            Floating: probabilities in [0, 1], binarised at 0.5 after the noise, with a
+        mask_or_probs: 2-D or 3-D, a tensor or an array. Boolean or integer: a mask of 0 and 1;
+            floating: probabilities in [0, 1], binarised at 0.5 after the noise, with a
             straight-through gradient.
         iterations: rounds of peeling, at least the largest radius in voxels to reach the centre
             line. Every further one halves the gradient of the voxels on it.
@@ -71,6 +72,7 @@ def topological_skeleton(
     Raises:
         ValueError: wrong number of axes, values outside [0, 1], an unknown method, or
             ``iterations``, ``beta`` or ``tau`` out of range.
+
     Equation: :eq:`eq-topological-skeleton`
     Reference: Menten et al., A skeletonization algorithm for gradient-based optimization,
         ICCV 2023, section 3.
@@ -83,11 +85,6 @@ def topological_skeleton(
         >>> topological_skeleton(bar, iterations=2)[0, 0, :, 2]
         tensor([0., 0., 1., 0., 0.])
     """
-    if isinstance(mask_or_probs, np.ndarray):
-        plain = torch.from_numpy(array("mask_or_probs", mask_or_probs).copy())
-        return topological_skeleton(
-            plain, iterations, method, beta=beta, tau=tau, generator=generator
-        ).numpy()
     iterations = whole("iterations", iterations, at_least=0)
     _check_arguments(mask_or_probs, method, beta, tau)
     if not mask_or_probs.is_floating_point():

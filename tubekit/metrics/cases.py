@@ -106,6 +106,7 @@ def class_maps(
     def plain(name: str, labels: np.ndarray) -> np.ndarray:
         if wanted == (1,) and not listed:
             return _check.binary(name, labels)
+        labels = _accept.classes(name, labels)
         _check.integer_classes(name, labels, None if listed else len(wanted) + 1)
         return np.where(np.isin(labels, wanted), labels, 0) if listed else labels
 

@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from tubekit import _check
 from tubekit._accept import array, numbers, taking
+from tubekit._lengths import at_most
 from tubekit.geometry import skeletonize
 from tubekit.phantoms.phantom import Phantom, class_map
 from tubekit.phantoms.raster import rasterise
@@ -198,7 +199,7 @@ def thin(
     """
     voxel = _check.spacing(spacing, label.ndim)
     depth = edt.edt(label > 0, anisotropy=voxel, black_border=False)
-    rest = depth > depth_mm
+    rest = ~at_most(depth, depth_mm)
     if keep is not None:
         _check.same_shape(label=label, keep=keep)
         rest |= keep
@@ -216,7 +217,7 @@ def _damage(before: np.ndarray, after: np.ndarray, record: dict[str, object]) ->
 
 def _course(line_mm: np.ndarray, here: np.ndarray, reach_mm: float) -> np.ndarray:
     """Direction of the centre line around a point: the main axis of its voxels within reach."""
-    near = line_mm[np.linalg.norm(line_mm - here, axis=1) <= reach_mm]
+    near = line_mm[at_most(np.linalg.norm(line_mm - here, axis=1), reach_mm)]
     return np.linalg.svd(near - near.mean(axis=0))[2][0]
 
 
@@ -233,8 +234,8 @@ def _slab(
     offsets = [(a - i) * h for a, i, h in zip(axes, here, voxel, strict=True)]
     along = sum(o * t for o, t in zip(offsets, tangent, strict=True))
     squared = sum(o**2 for o in offsets)
-    near = squared - along**2 <= radius_mm**2
-    return mask & near & (np.abs(along) <= length / 2)
+    near = at_most(squared - along**2, radius_mm**2)
+    return mask & near & at_most(np.abs(along), length / 2)
 
 
 def _splits(mask: np.ndarray, gap: np.ndarray) -> bool:
