@@ -57,7 +57,7 @@ def test_published_parameter_counts(
 
 
 def test_every_branch_receives_every_branch() -> None:
-    exchange = _Exchange([4, 8, 16], blocks=1).eval()
+    exchange = _Exchange(2, [4, 8, 16], blocks=1).eval()
     sizes = [16, 8, 4]
     for source in range(3):
         xs = [torch.randn(1, 4 << i, s, s, requires_grad=True) for i, s in enumerate(sizes)]
@@ -68,7 +68,7 @@ def test_every_branch_receives_every_branch() -> None:
 
 def test_shapes_of_the_exchange() -> None:
     xs = [torch.randn(2, 4 << i, 16 >> i, 24 >> i) for i in range(3)]
-    assert [y.shape for y in _Exchange([4, 8, 16], blocks=1)(xs)] == [x.shape for x in xs]
+    assert [y.shape for y in _Exchange(2, [4, 8, 16], blocks=1)(xs)] == [x.shape for x in xs]
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,7 @@ def test_a_loss_without_mixing_trains_as_before():
     for step in range(8):
         optimizer.param_groups[0]["lr"] = 0.05 * (1 - step / 8) ** 0.9
         batch = _run.batches(step)
-        DiceCELoss()(plain(batch["image"]), batch["target"]).backward()
+        DiceCELoss()(plain(batch["image"]).logits, batch["target"]).backward()
         optimizer.step()
         optimizer.zero_grad()
     for name, value in plain.state_dict().items():

@@ -16,14 +16,16 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from tubekit import _accept, _check
-from tubekit._accept import Array
 
 # Max pooling pads with minus infinity, which is what "beyond the border takes no part" asks for.
 _MAX_POOL = {2: F.max_pool2d, 3: F.max_pool3d}
 
 
 def of_arrays_too(operation: Callable[..., Tensor]) -> Callable[..., Any]:
-    """Let an operation on tensors take an array as well, of which it then makes an array."""
+    """Let an operation on tensors take an array as well, of which it then makes an array.
+
+    Its annotations name the plain type.
+    """
     name = next(iter(inspect.signature(operation).parameters))
 
     @functools.wraps(operation)
@@ -39,7 +41,7 @@ def of_arrays_too(operation: Callable[..., Tensor]) -> Callable[..., Any]:
 
 
 @of_arrays_too
-def soft_erode(probs: Shaped[Array, "b c *s"]) -> Float[Tensor, "b c *s"]:
+def soft_erode(probs: Shaped[Tensor, "b c *s"]) -> Float[Tensor, "b c *s"]:
     """Minimum over the voxel and its face neighbours (a cross of 5 pixels or 7 voxels).
 
     Args:
@@ -67,7 +69,7 @@ def soft_erode(probs: Shaped[Array, "b c *s"]) -> Float[Tensor, "b c *s"]:
 
 
 @of_arrays_too
-def soft_dilate(probs: Shaped[Array, "b c *s"]) -> Float[Tensor, "b c *s"]:
+def soft_dilate(probs: Shaped[Tensor, "b c *s"]) -> Float[Tensor, "b c *s"]:
     """Maximum over the box of 3 voxels along every axis (9 pixels or 27 voxels).
 
     Args:
@@ -90,7 +92,7 @@ def soft_dilate(probs: Shaped[Array, "b c *s"]) -> Float[Tensor, "b c *s"]:
 
 
 @of_arrays_too
-def soft_open(probs: Shaped[Array, "b c *s"]) -> Float[Tensor, "b c *s"]:
+def soft_open(probs: Shaped[Tensor, "b c *s"]) -> Float[Tensor, "b c *s"]:
     """Erosion, then dilation: removes what is thinner than the cross.
 
     The box of the dilation is larger than the cross of the erosion, so the result may exceed

@@ -9,14 +9,14 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from tubekit import _check
-from tubekit._accept import Array, Whole, whole
+from tubekit._accept import Whole, whole
 from tubekit._recorded import recorded
 from tubekit.geometry.kernels.soft_skeleton import skeleton_gradients, skeletons
 from tubekit.geometry.morphology import floating, of_arrays_too, soft_dilate, soft_erode
 
 
 @of_arrays_too
-def soft_skeleton(probs: Shaped[Array, "b c *s"], iterations: Whole) -> Any:
+def soft_skeleton(probs: Shaped[Tensor, "b c *s"], iterations: Whole) -> Any:
     """Collect, layer by layer, what an opening takes away while the object is eroded.
 
     Write E for the erosion, O for the opening, and I_0 = probs, I_{j+1} = E(I_j). The residue

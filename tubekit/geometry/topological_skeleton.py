@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int8, Shaped
 from torch import Tensor
 
 from tubekit import _check
-from tubekit._accept import Array, Whole, whole
+from tubekit._accept import Whole, whole
 from tubekit._recorded import opaque, recorded, with_slope
 from tubekit.geometry.kernels.peeling import peel
 from tubekit.geometry.morphology import of_arrays_too
@@ -32,7 +32,7 @@ _SIMPLE: dict[str, Callable[[Neighbourhood], Any]] = {
 
 @of_arrays_too
 def topological_skeleton(
-    mask_or_probs: Shaped[Array, "b c *s"],
+    mask_or_probs: Shaped[Tensor, "b c *s"],
     iterations: Whole,
     method: str = "boolean",
     *,
