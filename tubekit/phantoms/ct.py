@@ -148,7 +148,10 @@ def over(
     hu: float | Float[np.ndarray, "*s"],
 ) -> Float32[np.ndarray, "*s"]:
     """Lay a tissue of ``hu`` over a scene; ``share`` in [0, 1] of each voxel is that tissue."""
-    return (scene + share * (hu - scene)).astype(np.float32, copy=False)
+    laid = hu - scene
+    laid = np.multiply(share, laid, out=laid if laid.dtype == share.dtype else None)
+    laid = np.add(scene, laid, out=laid if laid.dtype == scene.dtype else None)
+    return laid.astype(np.float32, copy=False)
 
 
 def ellipsoid_mm(
@@ -183,7 +186,10 @@ def ellipsoid_mm(
         near, far = near + squared, far + squared / np.float32(radius) ** 2
     norm, slope = np.sqrt(near, out=near), np.sqrt(far, out=far)
     scale = np.full(norm.shape, min(radii_mm), np.float32)  # in the very centre
-    return (norm - 1) * np.divide(norm, slope, out=scale, where=slope > 0)
+    np.divide(norm, slope, out=scale, where=slope > 0)
+    norm -= 1
+    norm *= scale
+    return norm
 
 
 def thin_vessels(

@@ -18,7 +18,9 @@ def partial_volume(
     wall parallel to the voxels.
     """
     voxel = float(np.prod(spacing)) ** (1 / len(spacing))
-    share = 0.5 - distance_mm / voxel
+    # In place: at the size of a scan, fetching fresh memory costs more than the arithmetic.
+    share = distance_mm / voxel
+    np.subtract(0.5, share, out=share)
     return np.clip(share, 0.0, 1.0, out=share).astype(np.float32, copy=False)
 
 
