@@ -18,6 +18,7 @@ SUBJECTS = (
     "soft_cldice",
     "topological_skeleton",
     "skeleton_recall_step",
+    "channels_last",
     "vesselness",
     "full_metrics",
     "topology",

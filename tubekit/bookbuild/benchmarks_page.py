@@ -12,6 +12,7 @@ TITLES = {
     "soft_cldice": "Soft clDice",
     "topological_skeleton": "Topological skeleton",
     "skeleton_recall_step": "Skeleton Recall in a training step",
+    "channels_last": "Layout of volumes in memory",
     "vesselness": "Vesselness",
     "full_metrics": "All metrics of a case",
     "topology": "Betti numbers",
