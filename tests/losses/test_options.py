@@ -259,6 +259,21 @@ def test_one_hot_targets_and_meta_tensors(example: Example):
     assert found == expected
 
 
+@every_loss
+def test_one_hot_targets_beside_voxels_that_do_not_count(example: Example):
+    at, loss = scene(3), example().eval()
+    valid = torch.ones_like(at.target, dtype=torch.bool)
+    valid[..., 6:] = False
+    given = at.maps(loss) | {"valid": valid}
+    expected = loss(example.as_input(at.logits), at.target, **given)
+    shares = one_hot(at.target, 3)
+    close(loss(example.as_input(at.logits), shares, **given), expected)
+    if not isinstance(loss, DeepSupervision):
+        shares[0, 0, 0, 0] += 1  # here it counts
+        with pytest.raises(ValueError, match=r"must lie in 0\.\.1|must sum to 1 in every voxel"):
+            loss(example.as_input(at.logits), shares, **given)
+
+
 def test_shares_of_classes():
     """Soft labels: cross-entropy of torch, Dice of MONAI, and a sigmoid's own shares."""
     at = scene(3)

@@ -78,7 +78,8 @@ def accepted(
     if shares := multi_label or labels.shape[1] > 1 or wide.shape[1] == 1:
         labels = labels.to(wide.dtype)  # of one channel the classes 0 and 1 are its shares
     if validate and not recorded():
-        checks.values(labels, tensors, wide.shape[1], shares=shares, exclusive=not multi_label)
+        form = {"shares": shares, "exclusive": not multi_label}
+        checks.values(labels, tensors, wide.shape[1], **form, known=known)
     labels = labels if shares else labels.long()
     if spacing is not None:
         tensors["spacing"] = per_sample(spacing, len(wide), wide.ndim - 2)

@@ -77,9 +77,18 @@ def _more(name: str, multi_label: bool) -> str:
 
 
 def values(
-    labels: Tensor, maps: Mapping[str, Tensor], channels: int, *, shares: bool, exclusive: bool
+    labels: Tensor,
+    maps: Mapping[str, Tensor],
+    channels: int,
+    *,
+    shares: bool,
+    exclusive: bool,
+    known: Tensor | None = None,
 ) -> None:
-    """All values at once: every tensor against its limits, and one look at the answers."""
+    """All values at once: every tensor against its limits, and one look at the answers.
+
+    Shares are 0 outside ``known``; everywhere else they must sum to 1 where ``exclusive``.
+    """
     classes = max(2, channels)
     limits: dict[str, tuple[Tensor, float, float]]
     limits = {"target": (labels, 0, 1 if shares else classes - 1)}
@@ -100,7 +109,8 @@ def values(
     if labels.is_floating_point() and not shares:
         right.append((labels == labels.floor()).all())
     if shares and labels.shape[1] > 1 and exclusive:
-        right.append(((labels.sum(1) - 1).abs() <= 1e-3).all())
+        whole = 1 if known is None else known.squeeze(1).to(labels.dtype)
+        right.append(((labels.sum(1) - whole).abs() <= 1e-3).all())
     if "mix_weight" in maps:
         right.append((maps["mix_weight"].flatten(1) == maps["mix_weight"].flatten(1)[:, :1]).all())
     if not torch.stack(right).all():
@@ -127,14 +137,15 @@ def _explain(
             "target must hold integer classes, got fractions; resample labels by nearest "
             "neighbour, or pass shares with one channel per class"
         )
-    if labels.shape[1] > 1 and ((labels.sum(1) - 1).abs() > 1e-3).any():
+    weights = maps["mix_weight"].flatten(1) if "mix_weight" in maps else None
+    if weights is not None and (weights != weights[:, :1]).any():
         raise ValueError(
-            "target of one channel per class must sum to 1 in every voxel, got other sums; where "
-            "classes overlap build the loss with multi_label=True"
+            "mix_weight must be the same in all voxels of a sample, got several values; "
+            + UNIT_MAPS["mix_weight"]
         )
     raise ValueError(
-        "mix_weight must be the same in all voxels of a sample, got several values; "
-        + UNIT_MAPS["mix_weight"]
+        "target of one channel per class must sum to 1 in every voxel, got other sums; where "
+        "classes overlap build the loss with multi_label=True"
     )
 
 
