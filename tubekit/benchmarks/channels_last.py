@@ -25,10 +25,10 @@ def rows() -> Iterator[Row]:
         difference=lambda ours, theirs: (ours - theirs).abs().max().item(),
         equality="deviation of the logits",
         tolerance=1e-4,
-        time_target=0.95,
+        time_target=None,
         repeats=5,
-        note="Forward, loss and backward; 32, 64 and 128 features. Records keep the ordinary "
-        "layout, since the last digits differ.",
+        note="Forward, loss and backward; 32, 64 and 128 features. It may gain or lose, so "
+        "nothing is asked; the ordinary layout is the default, and records keep it.",
     )
 
 

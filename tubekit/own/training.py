@@ -89,7 +89,6 @@ def train(
         schedule=Spec(poly, power=0.0) if timed else poly,
         max_seconds=None if settings.minutes is None else 60 * settings.minutes,
         device=device,
-        channels_last=True,
         checkpoint=place.checkpoint,
         checkpoint_every=min(every, STEPS_BETWEEN),
         validate=(lambda network: _mean(scores(model, ready.validation))) if held_back else None,

@@ -82,8 +82,9 @@ def fit(
         validate_every: steps between two validations; the last step always validates.
         seed: of what is random in here, e.g. dropout; initial weights are the caller's.
         prefetch: make the next batch in a thread while a step runs.
-        channels_last: lay volumes and kernels with their channels last in memory, which takes 0.7
-            to 0.9 of a step; results differ in their last bits. Images in 2-D stay as they are.
+        channels_last: lay volumes and kernels with their channels last in memory: 0.8 to 1.1 of a
+            step's time, by processor and network, so measure it; results differ in their last
+            bits. Images in 2-D stay as they are.
         progress: show a bar.
     Raises:
         ValueError: an argument out of range, a checkpoint that is damaged or of another run, or
