@@ -1,7 +1,7 @@
 """What every public function and class tells: its arguments, and one example that runs.
 
 An example knows ``np``, ``torch``, the public names of its package and all names of its module. It
-runs in an empty folder.
+runs in an empty folder, or "After the example of ``name``", in its folder and with its variables.
 """
 
 import doctest
@@ -25,6 +25,7 @@ PACKAGES = (
 )
 OURS = ("tubekit", __name__)
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+FIRST = re.compile(r"After the example of ``(\w+)``")
 SECTION = re.compile(r"^ *(?:Args|Attributes):\n(.*?)(?=^ *[A-Z]\w+:|\Z)", re.DOTALL | re.MULTILINE)
 
 
@@ -76,10 +77,14 @@ def examples(thing: Callable[..., Any]) -> list[doctest.Example]:
 
 
 def failures(thing: Callable[..., Any], known: dict[str, Any]) -> str:
-    """Run the examples; what differed, as doctest prints it."""
+    """Run the examples, and first the one that they go on from; what differed, as doctest says."""
     parser, said = doctest.DocTestParser(), []
-    test = parser.get_doctest(inspect.getdoc(thing) or "", known, thing.__name__, None, None)
-    doctest.DocTestRunner(optionflags=FLAGS, verbose=False).run(test, out=said.append)
+    first = FIRST.search(inspect.getdoc(thing) or "")
+    for part in [known[first[1]], thing] if first else [thing]:
+        test = parser.get_doctest(inspect.getdoc(part) or "", known, part.__name__, None, None)
+        runner = doctest.DocTestRunner(optionflags=FLAGS, verbose=False)
+        runner.run(test, out=said.append, clear_globs=False)
+        known = test.globs
     return "".join(said)
 
 

@@ -44,17 +44,8 @@ class Model:
         facts: what else ``model.json`` says: settings, files, split, scores, versions.
 
     Example:
-        >>> from pathlib import Path
-        >>> import numpy as np
-        >>> from PIL import Image
-        >>> from tubekit.own import Settings, train
-        >>> line = np.zeros((32, 32), np.uint8)
-        >>> line[8:12] = 200
-        >>> for folder in map(Path, ("images", "labels")):
-        ...     folder.mkdir()
-        ...     Image.fromarray(line).save(folder / "a.png")
-        >>> settings = Settings(steps=1, width=4, validation=0.0, patch=16)
-        >>> model = train("images", "labels", "model", settings, device="cpu")
+        After the example of ``train``:
+
         >>> model(line).shape, model.probabilities(line).shape
         ((32, 32), (2, 32, 32))
     """
@@ -169,17 +160,9 @@ def load(folder: PathLike, device: str = "auto") -> Model:
         ValueError: no finished model there, a damaged one, or one of another version.
 
     Example:
-        >>> from pathlib import Path
-        >>> import numpy as np
-        >>> from PIL import Image
-        >>> from tubekit.own import Settings, load, train
-        >>> line = np.zeros((32, 32), np.uint8)
-        >>> line[8:12] = 200
-        >>> for folder in map(Path, ("images", "labels")):
-        ...     folder.mkdir()
-        ...     Image.fromarray(line).save(folder / "a.png")
-        >>> settings = Settings(steps=1, width=4, validation=0.0, patch=16)
-        >>> model = train("images", "labels", "model", settings, device="cpu")
+        After the example of ``train``:
+
+        >>> from tubekit.own import load
         >>> load("model").values
         (0, 200)
     """

@@ -50,17 +50,9 @@ def predict(
         OSError: the target cannot be written.
 
     Example:
-        >>> from pathlib import Path
-        >>> import numpy as np
-        >>> from PIL import Image
-        >>> from tubekit.own import Settings, predict, train
-        >>> line = np.zeros((32, 32), np.uint8)
-        >>> line[8:12] = 200
-        >>> for folder in map(Path, ("images", "labels")):
-        ...     folder.mkdir()
-        ...     Image.fromarray(line).save(folder / "a.png")
-        >>> settings = Settings(steps=1, width=4, validation=0.0, patch=16)
-        >>> model = train("images", "labels", "model", settings, device="cpu")
+        After the example of ``train``:
+
+        >>> from tubekit.own import predict
         >>> [path.name for path in predict(model, "images", "masks")]
         ['a.png']
     """
