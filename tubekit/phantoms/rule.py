@@ -32,10 +32,10 @@ class GrowthRule:
         min_radius_mm: no branch is thinner.
 
     Example:
-        >>> from tubekit.phantoms import GrowthRule, Root, grow_tree
-        >>> root = Root(start_mm=(4.0, 16.0), direction=(1.0, 0.0), radius_mm=2.0)
-        >>> tree = grow_tree((32, 32), seed=1, roots=[root], rule=GrowthRule(generations=2))
-        >>> tree.betti
+        After the example of ``grow_tree``:
+
+        >>> straight = GrowthRule(generations=2, tortuosity=0.0)
+        >>> grow_tree((32, 32), seed=1, roots=[root], rule=straight).betti
         (1, 0)
 
     Equation: :eq:`eq-murray-law`
@@ -83,10 +83,10 @@ class Root:
         pull: per millimetre; None is none.
 
     Example:
-        >>> from tubekit.phantoms import GrowthRule, Root, grow_tree
-        >>> root = Root(start_mm=(4.0, 16.0), direction=(1.0, 0.0), radius_mm=2.0)
-        >>> tree = grow_tree((32, 32), seed=1, roots=[root], rule=GrowthRule(generations=2))
-        >>> tree.betti
+        After the example of ``grow_tree``:
+
+        >>> straight = GrowthRule(generations=2, tortuosity=0.0)
+        >>> grow_tree((32, 32), seed=1, roots=[root], rule=straight).betti
         (1, 0)
     """
 

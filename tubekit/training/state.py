@@ -34,14 +34,8 @@ class FitResult:
         precision: ``"32-true"`` or ``"bf16-mixed"``.
 
     Example:
-        >>> import torch
-        >>> from tubekit.losses import CrossEntropyLoss
-        >>> from tubekit.networks import UNet
-        >>> from tubekit.training import fit
-        >>> image = torch.linspace(-1, 1, 256).view(1, 1, 16, 16)
-        >>> batch = {"image": image, "target": (image > 0).long()}
-        >>> network = UNet(2, 1, 2, features=(4, 8))
-        >>> result = fit(network, CrossEntropyLoss(), lambda index: batch, steps=2)
+        After the example of ``fit``:
+
         >>> [row["step"] for row in result.history]
         [1, 2]
     """
