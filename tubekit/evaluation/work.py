@@ -14,7 +14,8 @@ from typing import Any
 
 import tubekit
 from tubekit._machine import processes
-from tubekit.data.storage import file_sha256, write_atomic
+from tubekit.data.decode import content_sha256
+from tubekit.data.storage import write_atomic
 from tubekit.evaluation.files import Options, read_pair
 from tubekit.evaluation.pairs import Failure, Pair
 from tubekit.metrics import CaseReport, case_report
@@ -104,8 +105,8 @@ def key(pair: Pair, options: Options) -> str:
     content = {
         "format": _FORMAT,
         "version": tubekit.__version__,
-        "pred": pair.pred and file_sha256(pair.pred),
-        "label": file_sha256(pair.label),
+        "pred": pair.pred and content_sha256(pair.pred),
+        "label": content_sha256(pair.label),
         "options": dataclasses.asdict(options),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
