@@ -1,6 +1,7 @@
 """`tubekit evaluate` and classes: absent ones, lists, names, the ignored value, tidy tables."""
 
 import json
+import math
 from pathlib import Path
 
 import nibabel
@@ -196,6 +197,40 @@ def test_plain_types_of_python_are_taken(tmp_path: Path):
     assert given == Options(classes=2, tolerances_mm=(1.0, 2.0))
     listed = Options(labels=np.array([1, 2]), spacing=[2, 0.5, 0.5], ignore=np.uint8(9))
     assert (listed.labels, listed.spacing, listed.ignore) == ((1, 2), (2.0, 0.5, 0.5), 9)
+
+
+def test_numbers_of_numpy_are_kept_as_plain_ones(tmp_path: Path):
+    write_rare(tmp_path, cases=1)
+    given = Options(
+        labels=np.array([2]),
+        names={np.int64(2): np.str_("vein")},
+        penalty_mm=np.float32(100),
+        from_header=True,
+        hd95=["max", "pooled"],
+    )
+    plain = Options(
+        labels=(2,), names={2: "vein"}, penalty_mm=100.0, from_header=True, hd95=("max", "pooled")
+    )
+    assert given == plain
+    assert not run(tmp_path, given).failures
+    assert {row["class"] for row in table(tmp_path / "out" / "tidy.csv")} == {"vein"}
+
+
+@pytest.mark.parametrize(
+    ("bad", "told"),
+    [
+        ({"labels": [1, 1]}, "expected a list of different classes"),
+        ({"labels": []}, "expected a list of different classes"),
+        ({"hd95": ("x",)}, "definition must be one of 'max'"),
+        ({"nsd": ("max",)}, "definition must be one of 'count'"),
+        ({"penalty_mm": math.inf}, "penalty_mm must be above 0 and finite, got inf"),
+        ({"names": {"a": "b"}}, "a class must be an integer"),
+        ({"tolerances_mm": (math.nan,)}, "tolerance_mm must be at least 0"),
+    ],
+)
+def test_options_are_refused_before_any_case(bad, told):
+    with pytest.raises(ValueError, match=told):
+        Options(**bad)
 
 
 def test_resamples_are_those_drawn_one_by_one():

@@ -3,20 +3,19 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, SupportsFloat
 
 import numpy as np
 from jaxtyping import Bool, Integer, Shaped
 
 from tubekit import _accept, _check
-from tubekit._accept import Array, SpacingLike, Whole
+from tubekit._accept import Array, Numbers, SpacingLike, Whole
 from tubekit.data.decode import ReadError, Stored
 from tubekit.data.folders import read_map
 from tubekit.data.placing import onto
 from tubekit.evaluation.pairs import LAYOUTS, PER_CLASS, Pair
-from tubekit.metrics.cases import Classes
-from tubekit.metrics.pair import check_empty
-from tubekit.metrics.surface import check_tolerance
+from tubekit.metrics.cases import Classes, listed_classes
+from tubekit.metrics.report import Asked
 from tubekit.types import Spacing
 
 
@@ -38,46 +37,54 @@ class Options:
             distances are this where one mask alone is empty; ``None`` lists it without numbers.
         layout: of the folders, one of ``tubekit.evaluation.pairs.LAYOUTS``.
     Raises:
-        ValueError: a negative tolerance, a spacing that is not positive, or an unknown word.
+        ValueError: as ``case_report``; an ignored value that is a class; several classes where each
+            has files of its own.
     """
 
     classes: Whole = 1
     spacing: SpacingLike | None = None
     from_header: bool = False
-    tolerances_mm: SpacingLike = (1.0,)
+    tolerances_mm: Numbers = (1.0,)
     hd95: Sequence[str] = ("max",)
     nsd: Sequence[str] = ("count",)
     labels: Sequence[Whole] | Array | None = None
-    names: Mapping[int, str] = dataclasses.field(default_factory=dict)
+    names: Mapping[Any, str] = dataclasses.field(default_factory=dict)
     ignore: Whole | None = None
     empty: str = "nan"
-    penalty_mm: float | None = None
+    penalty_mm: SupportsFloat | None = None
     layout: str = "auto"
 
     def __post_init__(self) -> None:
-        tolerances = tuple(float(tolerance) for tolerance in self.tolerances_mm)
-        for tolerance in tolerances:
-            check_tolerance(tolerance)
-        sides = self.spacing
+        asked = Asked.of(self.tolerances_mm, self.hd95, self.nsd, self.empty, self.penalty_mm)
+        sides, labels, ignore = self.spacing, self.labels, self.ignore
         if sides is not None:
             sides = _check.spacing(sides, len(sides))
-        labels = self.labels
+        classes = _accept.whole("classes", self.classes)
         if labels is not None:
-            labels = tuple(_accept.whole("a label", k) for k in labels)
-        classes, ignore = _accept.whole("classes", self.classes), self.ignore
+            labels = listed_classes(labels)
         if ignore is not None:
             ignore = _accept.whole("ignore", ignore, at_least=-(2**31))
             if ignore in (labels or range(classes + 1)):
                 raise ValueError(
                     f"ignore must be none of the classes asked for, got {ignore}; say which it is"
                 )
-        if self.penalty_mm is not None and not self.penalty_mm > 0:
-            raise ValueError(f"penalty_mm must be above 0, got {self.penalty_mm}; e.g. 100")
-        check_empty(self.empty)
         _check.option("layout", self.layout, LAYOUTS)
+        several = classes if labels is None else len(labels)
+        if self.layout in PER_CLASS and several > 1:
+            raise ValueError(
+                f"expected one class in each file of the layout {self.layout}, got {several}; "
+                "leave out classes, or choose the layout case"
+            )
         # Plain values, which the key of a result can be made of.
-        plain = {"classes": classes, "spacing": sides, "tolerances_mm": tolerances}
-        for name, value in (plain | {"labels": labels, "ignore": ignore}).items():
+        plain = {
+            **asked._asdict(),
+            "classes": classes,
+            "spacing": sides,
+            "labels": labels,
+            "names": {_accept.whole("a class", k, 0): str(v) for k, v in self.names.items()},
+            "ignore": ignore,
+        }
+        for name, value in plain.items():
             object.__setattr__(self, name, value)
 
     @property

@@ -19,10 +19,10 @@ from tubekit.data.storage import write_atomic
 from tubekit.evaluation.files import Options, read_pair
 from tubekit.evaluation.pairs import Failure, Pair
 from tubekit.metrics import CaseReport, case_report
-from tubekit.metrics.cases import side_by_side
+from tubekit.metrics.cases import by_class
 
 # Part of every key: raise it when a number changes its meaning, so that old results are not used.
-_FORMAT = 3
+_FORMAT = 4
 _STARTING_S = 3.0
 """What it takes to start processes: a folder of small cases is done sooner without."""
 
@@ -147,7 +147,7 @@ def of_parts(parts: Sequence[CaseResult]) -> CaseResult:
     notes = (f"{part}: {note}" for part, result in classes.items() for note in result.notes)
     return dataclasses.replace(
         first,
-        values=side_by_side({p: r.values for p, r in classes.items()}, present, None),
+        values=by_class({p: r.values for p, r in classes.items()}, present, None),
         absent=absent,
         notes=tuple(notes),
         part="",
