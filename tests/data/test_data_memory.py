@@ -1,4 +1,4 @@
-"""Nothing needs more than six times the room of the image that it works on."""
+"""Nothing needs more than a few times the room of the image or the label that it works on."""
 
 import secrets
 import tracemalloc

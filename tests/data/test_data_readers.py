@@ -118,7 +118,7 @@ def test_label_value_that_is_no_class(tmp_path, values, told):
 @pytest.mark.parametrize("value", [np.nan, 0.5, np.inf])
 def test_label_that_is_no_number_of_a_class(tmp_path, value):
     path = nifti(tmp_path / "l.nii.gz", np.array([[[0, 1, value]]], np.float32))
-    with pytest.raises(ReadError, match=f"got {value:g}; relabel"):
+    with pytest.raises(ReadError, match=f"expected whole numbers, .*got {value} at 1 of 3"):
         read_label(path, INDEXED, dimensions=3)
 
 

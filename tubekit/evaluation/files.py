@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, SupportsFloat
 
 import numpy as np
-from jaxtyping import Bool, Integer, Shaped
+from jaxtyping import Integer
 
 from tubekit import _accept, _check
 from tubekit._accept import Array, Numbers, SpacingLike, Whole
@@ -92,12 +92,6 @@ class Options:
         """The classes as ``case_report`` takes them."""
         return self.classes if self.labels is None else self.labels
 
-    def foreground(self, classes: Integer[np.ndarray, "*s"]) -> Bool[np.ndarray, "*s"]:
-        """Where a class map holds any of the classes asked for."""
-        if self.labels is not None:
-            return np.isin(classes, [int(k) for k in self.labels])
-        return (classes > 0) & (classes != (0 if self.ignore is None else self.ignore))
-
     @property
     def several(self) -> bool:
         """Whether a case has several classes, each with numbers of its own, and their mean."""
@@ -111,7 +105,7 @@ class ReadPair(NamedTuple):
     pred: Integer[np.ndarray, "*s"]
     label: Integer[np.ndarray, "..."]
     spacing: Spacing
-    note: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def read_pair(pair: Pair, options: Options) -> ReadPair:
@@ -122,13 +116,18 @@ def read_pair(pair: Pair, options: Options) -> ReadPair:
         ValueError: a spacing that does not fit the number of axes.
     """
     stored = read_map(pair.label)
-    label = _classes(pair.label, stored.array, options, options.ignore)
+    notes: tuple[str, ...] = ()
+    label = _classes(pair.label, stored.array, options, is_label=True)
+    ignore = 0 if options.ignore is None else int(options.ignore)
+    if label.any() and np.isin(label, (0, ignore)).all():
+        notes += (f"The label holds no class, only the ignored value {ignore}.",)
     try:
-        pred, note = _prediction(pair, label, stored, options), ""
+        pred = _prediction(pair, label, stored, options)
     except (ValueError, OSError) as error:
         if options.penalty_mm is None:
             raise
-        pred, note = np.zeros(label.shape, np.uint8), f"Counted as an empty prediction: {error}"
+        pred = np.zeros(label.shape, np.uint8)
+        notes += (f"Counted as an empty prediction: {error}",)
     spacing = options.spacing
     if options.from_header:
         spacing = stored.spacing
@@ -137,7 +136,7 @@ def read_pair(pair: Pair, options: Options) -> ReadPair:
                 f"{pair.label}: expected a spacing in the header, got none in this format; "
                 "pass --spacing, or neither for distances in voxels"
             )
-    return ReadPair(pred, label, _check.spacing(spacing, label.ndim), note)
+    return ReadPair(pred, label, _check.spacing(spacing, label.ndim), notes)
 
 
 def _prediction(
@@ -146,7 +145,7 @@ def _prediction(
     if pair.pred is None:
         raise ReadError(f"no prediction for {pair.label}; predict it")
     stored = onto(read_map(pair.pred), place.affine, f"{pair.pred} and {pair.label}")
-    pred = _classes(pair.pred, stored.array, options)
+    pred = _classes(pair.pred, stored.array, options, is_label=False)
     if pred.shape != label.shape:
         raise ReadError(
             f"{pair.pred} and {pair.label}: expected one shape, got {pred.shape} and "
@@ -156,29 +155,22 @@ def _prediction(
 
 
 def _classes(
-    path: Path, array: Shaped[np.ndarray, "*s"], options: Options, ignore: Whole | None = None
+    path: Path, array: Integer[np.ndarray, "*s"], options: Options, *, is_label: bool
 ) -> Integer[np.ndarray, "*s"]:
     """Class indices and the ignored value; with one class a mask may be stored as 0 and 255."""
-    fits = array.dtype.kind in "biu"
-    if array.dtype.kind == "f":
-        fits = bool(np.isfinite(array).all() and (array == np.rint(array)).all())
+    ignore = options.ignore if is_label else None
     known = array if ignore is None else array[array != ignore]
-    low, high = (known.min(), known.max()) if known.size else (0, 0)
-    only = options.labels is None and options.classes == 1
-    if fits and only and high == 255 and np.isin(known, (0, 255)).all():
+    low, high = (int(known.min()), int(known.max())) if known.size else (0, 0)
+    if options.asked in (1, (1,)) and high == 255 and np.isin(known, (0, 255)).all():
         array, high = np.where(array == 255, array.dtype.type(1), array), 1
     limit = high if options.labels is not None else int(options.classes)
-    if not fits and array.dtype.kind == "f":
-        odd = array[array != np.rint(array)]
+    if low < 0 or high > limit:
+        mark = ""
+        if is_label and ignore is None and (low < 0 or high == 255):
+            value = 255 if high == 255 else low
+            mark = f"--ignore {value} where that marks unlabelled voxels, "
         raise ReadError(
-            f"{path}: expected whole numbers 0..{limit}, got {odd.flat[0]:.7g} at {odd.size} of "
-            f"{array.size} places among them; threshold probabilities, or relabel the file"
+            f"{path}: expected whole numbers 0..{limit}, got values {low}..{high} of type "
+            f"{array.dtype}; pass --classes, {mark}or relabel the file"
         )
-    if not fits or low < 0 or high > limit:
-        mark = f"--ignore {high if high == 255 else low:g} where that marks unlabelled voxels, "
-        raise ReadError(
-            f"{path}: expected whole numbers 0..{limit}, got values {low:.7g}..{high:.7g} of type "
-            f"{array.dtype}; pass --classes, {mark if fits and (low < 0 or high == 255) else ''}"
-            "or relabel the file"
-        )
-    return array.astype(np.min_scalar_type(int(high)) if ignore is None else np.int32)
+    return array.astype(np.min_scalar_type(high) if ignore is None else np.int32)

@@ -87,7 +87,7 @@ def one(pair: Pair, options: Options, folder: Path) -> CaseResult | Failure:
             penalty_mm=options.penalty_mm,
             names=options.names,
         ).to_dict()
-        report["notes"] += [maps.note] * bool(maps.note)
+        report["notes"] += maps.notes
         write_atomic(path, json.dumps(report, allow_nan=False).encode())
         return _result(pair, report)
     # Whatever is wrong with one case must not stop the others.
