@@ -62,7 +62,7 @@ class SegOutput(tuple[Tensor, ...]):
             return output
         levels = output if isinstance(output, (tuple, list)) else (output,)
         if not levels or not all(isinstance(level, Tensor) for level in levels):
-            inside = ", ".join(output) if isinstance(output, dict) else ""
+            inside = ", ".join(map(str, output)) if isinstance(output, dict) else ""
             raise ValueError(
                 "expected a network that returns logits, or a tuple or list of logits with the "
                 f"finest first, got {type(output).__name__}{f' with {inside}' if inside else ''}; "
@@ -77,7 +77,7 @@ class SegOutput(tuple[Tensor, ...]):
 # Without this, torch.export and DDP take a class of their own for something without tensors.
 torch.utils._pytree.register_pytree_node(
     SegOutput,
-    lambda output: ([output.logits, output.deep, output.maps], None),
-    lambda parts, _: SegOutput(*parts),
+    lambda output: ([tuple(output)] + [output.maps] * (output.maps is not None), None),
+    lambda parts, _: SegOutput(parts[0], maps=(*parts, None)[1]),
     serialized_type_name="tubekit.types.SegOutput",
 )
