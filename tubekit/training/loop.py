@@ -82,9 +82,9 @@ def fit(
         validate_every: steps between two validations; the last step always validates.
         seed: of what is random in here, e.g. dropout; initial weights are the caller's.
         prefetch: make the next batch in a thread while a step runs.
-        channels_last: lay volumes and kernels with their channels last in memory: 0.8 to 1.1 of a
-            step's time, by processor and network, so measure it; results differ in their last
-            bits. Images in 2-D stay as they are.
+        channels_last: lay volumes and kernels with their channels last in memory. Faster on some
+            processors and slower on others, so measure it; results differ in their last bits.
+            Images in 2-D stay as they are.
         progress: show a bar.
     Raises:
         ValueError: an argument out of range, a checkpoint that is damaged or of another run, or
@@ -129,7 +129,7 @@ def fit(
         loss = loss.to(fabric.device)
         rates = [group["lr"] for group in bare.param_groups]
         plan = {"steps": steps, "seed": seed, "precision": precision, "device": device}
-        plan |= {"devices": devices, "optimizer": type(bare).__name__}
+        plan |= {"devices": devices}
         plan |= {"channels_last": True} if channels_last else {}
         run = RunState(network, loss, bare, plan)
         kept = None if checkpoint is None else path(checkpoint)
