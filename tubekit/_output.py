@@ -74,10 +74,14 @@ class SegOutput(tuple[Tensor, ...]):
         return f"SegOutput(logits={self.logits!r}, deep={self.deep!r}, maps={self.maps!r})"
 
 
+def _joined(levels: Iterable[Tensor], maps: Any = None) -> SegOutput:
+    return SegOutput(levels, maps=maps)
+
+
 # Without this, torch.export and DDP take a class of their own for something without tensors.
 torch.utils._pytree.register_pytree_node(
     SegOutput,
     lambda output: ([tuple(output)] + [output.maps] * (output.maps is not None), None),
-    lambda parts, _: SegOutput(parts[0], maps=(*parts, None)[1]),
+    lambda parts, _: _joined(*parts),
     serialized_type_name="tubekit.types.SegOutput",
 )

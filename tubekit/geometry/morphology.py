@@ -36,9 +36,9 @@ def of_arrays_too(operation: Callable[..., Tensor]) -> Callable[..., Any]:
         plain = _accept.array(name, image)
         # Torch knows hardly an operation on the wider unsigned integers.
         wide = plain.dtype.kind == "u" and plain.itemsize > 1
-        plain = torch.from_numpy(plain.astype(np.int64) if wide else plain.copy())
+        tensor = torch.from_numpy(plain.astype(np.int64) if wide else plain.copy())
         others = {k: v for k, v in options.items() if k != name}
-        return operation(plain, *arguments[1:], **others).numpy()
+        return operation(tensor, *arguments[1:], **others).numpy()
 
     return called
 
