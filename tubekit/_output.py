@@ -1,6 +1,7 @@
 """What networks return."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch.utils._pytree
 from torch import Tensor
