@@ -1,1 +1,1 @@
-"""Recipes, published numbers, runner, records, verdicts and the ledger."""
+"""Recipes, runner and records."""

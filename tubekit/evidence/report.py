@@ -4,13 +4,13 @@ import re
 from collections.abc import Mapping, Sequence
 
 from tubekit._extras import extra
-from tubekit.experiments import published
+from tubekit.evidence import published
+from tubekit.evidence.names import method_label
+from tubekit.evidence.tables import ResultTable, Row
 from tubekit.experiments.evaluate import MEASURES
-from tubekit.experiments.names import method_label
 from tubekit.experiments.recipe import PROFILES
 from tubekit.experiments.recipes import recipe
 from tubekit.experiments.record import Record
-from tubekit.experiments.tables import ResultTable, Row
 from tubekit.plots import Html, table_html
 
 with extra("evaluate", __name__):
