@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tubekit._extras import extra
+from tubekit.chapters import chapter as chapter_facts
 from tubekit.evidence import published
 from tubekit.evidence.verdict import (
     Comparison,
@@ -16,7 +17,6 @@ from tubekit.evidence.verdict import (
     objection,
     per_unit,
 )
-from tubekit.experiments.chapters import chapter as chapter_facts
 from tubekit.experiments.evaluate import MEASURES
 from tubekit.experiments.record import Record
 
