@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from tubekit.chapters import chapter
 
 from tests.experiments.factory import record
 from tubekit.chapters import chapter

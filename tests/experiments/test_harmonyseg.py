@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from tests.experiments.test_runs import tiny
-from tubekit.data import DataUnavailable
+from tubekit.chapters import chapter
 from tubekit.chapters.harmonyseg import liver
-from tubekit.experiments.data import CaseSet, Split, phantom_split
 from tubekit.chapters.harmonyseg.incomplete import incomplete_split
 from tubekit.data import DataUnavailable
 from tubekit.experiments.data import CaseSet, Split, phantom_split
