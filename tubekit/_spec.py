@@ -17,7 +17,7 @@ class Spec:
 
     Args:
         target: importable class or function.
-        **kwargs: JSON values, other Specs, or lists of these.
+        **kwargs: JSON values, functions and classes, other Specs, or lists of these.
     Raises:
         TypeError: an argument the target does not have, or a value that cannot be serialised.
 
@@ -106,8 +106,10 @@ def plain(value: Any) -> Any:
         return [plain(v) for v in value]
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
+    if inspect.isfunction(value) or inspect.isclass(value):
+        return _public_name(value)
     raise TypeError(
-        f"a Spec holds JSON values, Specs and lists of them, got {type(value).__name__} {value!r}"
+        f"a Spec holds JSON values, functions, Specs and lists of them, got {type(value).__name__} {value!r}"
     )
 
 
@@ -121,7 +123,7 @@ def agree(value: Any, recorded: Any) -> bool:
             and len(value) == len(recorded)
             and all(map(agree, value, recorded))
         )
-    return type(value) is type(recorded) and value == recorded
+    return type(plain(value)) is type(recorded) and plain(value) == recorded
 
 
 def _built(value: Any) -> Any:

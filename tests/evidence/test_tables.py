@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from tubekit.chapters import chapter
 
 from tests.experiments.factory import record
+from tubekit.chapters import chapter
 from tubekit.evidence import published, report
 from tubekit.evidence.report import claims_html, place, result_frame, result_html
 from tubekit.evidence.tables import ResultTable, Row, claims_table, lead_by_run, result_table
