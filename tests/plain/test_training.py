@@ -47,7 +47,7 @@ def test_the_loop():
 
     def loss(logits: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         probs, masks = logits.sigmoid(), batch["target"].float()
-        return binary_cross_entropy(probs, masks) + 1 - soft_dice(probs, masks).mean()
+        return binary_cross_entropy(logits, masks) + 1 - soft_dice(probs, masks).mean()
 
     optimizer = torch.optim.AdamW(naive.parameters(), lr=1e-2)
     training.train(naive, loss, batches, optimizer, 5)

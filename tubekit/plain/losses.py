@@ -1,6 +1,7 @@
 """Losses on probabilities and masks (b k *s), background left out."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 SMOOTH = 1e-5
@@ -17,9 +18,10 @@ def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     return -log_probs.gather(1, target).mean()
 
 
-def binary_cross_entropy(probs: Tensor, mask: Tensor) -> Tensor:
-    """The same for one channel of probabilities and a mask of 0 and 1."""
-    return -(mask * probs.log() + (1 - mask) * (1 - probs).log()).mean()
+def binary_cross_entropy(logits: Tensor, mask: Tensor) -> Tensor:
+    """The same for one channel, whose probability is a sigmoid; the mask holds 0 and 1."""
+    object_, background = F.logsigmoid(logits), F.logsigmoid(-logits)
+    return -(mask * object_ + (1 - mask) * background).mean()
 
 
 def soft_dice(probs: Tensor, masks: Tensor) -> Tensor:
@@ -41,6 +43,6 @@ def soft_recall(probs: Tensor, masks: Tensor) -> Tensor:
 
 
 def skeleton_recall_loss(probs: Tensor, tubes: Tensor) -> Tensor:
-    """Equation ``eq-skeleton-recall``: the mean over the classes that have a tube."""
+    """Equation ``eq-skeleton-recall``: the mean over the classes that have a tube; 0 if none has."""
     recall, present = soft_recall(probs, tubes), over_voxels(tubes) > 0
-    return -recall[present].mean()
+    return -recall[present].sum() / max(1, present.sum())
