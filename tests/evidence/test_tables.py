@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from tubekit.chapters import chapter
 
 from tests.experiments.factory import record
 from tubekit.chapters import chapter

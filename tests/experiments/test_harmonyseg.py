@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from tests.experiments.test_runs import tiny
-from tubekit.data import DataUnavailable
+from tubekit.chapters import chapter
 from tubekit.chapters.harmonyseg import liver
-from tubekit.experiments.data import CaseSet, Split, phantom_split
 from tubekit.chapters.harmonyseg.incomplete import incomplete_split
+from tubekit.data import DataUnavailable
+from tubekit.experiments.data import CaseSet, Split, phantom_split
 from tubekit.experiments.queue import twins, work
-from tubekit.experiments.recipes import recipes
 from tubekit.experiments.record import read_records
 from tubekit.types import Case, Spec
 
@@ -76,7 +76,7 @@ def test_removed_branches_are_missing_in_training_and_asked_for_afterwards():
 
 
 def test_cells_of_several_tables_are_one_run():
-    digest = {r.id: r.digest for r in recipes("harmonyseg", "laptop")}
+    digest = {r.id: r.digest for r in chapter("harmonyseg").recipes("laptop")}
     for same in (
         ("table-1/hvs/nnunet", "table-6/hvs/plain", "table-7/hvs/baseline"),
         ("table-1/hvs/harmonyseg", "table-6/hvs/full"),

@@ -11,7 +11,7 @@ from tubekit.experiments.cost import read_costs, write_costs
 from tubekit.experiments.data import cross_validation, phantom_split
 from tubekit.experiments.evaluate import DEFAULT, evaluate
 from tubekit.experiments.queue import pending, work
-from tubekit.experiments.recipe import Recipe
+from tubekit.experiments.recipe import Recipe, Stage, supervised, windows
 from tubekit.experiments.record import read_records, record_path
 from tubekit.experiments.run import run
 from tubekit.losses import DiceCELoss, SkeletonRecallLoss, WeightedSum
@@ -21,7 +21,15 @@ from tubekit.training import adamw
 from tubekit.types import Case, Spec
 
 
+def stage(**changes) -> Stage:
+    usual = {"steps": 2, "batch_size": 1, "patch_size": (64, 64), "validations": 1}
+    both = [Spec(DiceCELoss), Spec(SkeletonRecallLoss)]
+    loss = Spec(WeightedSum, losses=both, weights=[1.0, 1.0])
+    return supervised(loss=loss, optimizer=Spec(adamw, lr=1e-3), **{**usual, **changes})
+
+
 def tiny(**changes) -> Recipe:
+    asked = {k: changes.pop(k) for k in ("batch_size", "patch_size") if k in changes}
     recipe = Recipe(
         chapter="test",
         table="t",
@@ -30,17 +38,9 @@ def tiny(**changes) -> Recipe:
         profile="smoke",
         data=Spec(phantom_split, name="fundus", train=1, validation=1, test=2),
         network=Spec(UNet, ndim=2, features=(4, 8)),
-        loss=Spec(
-            WeightedSum,
-            losses=[Spec(DiceCELoss), Spec(SkeletonRecallLoss)],
-            weights=[1.0, 1.0],
-        ),
-        optimizer=Spec(adamw, lr=1e-3),
-        steps=2,
-        batch_size=1,
-        patch_size=(64, 64),
+        stages=(stage(**asked),),
+        predictor=windows((64, 64)),
         seeds=(0,),
-        validations=1,
     )
     return dataclasses.replace(recipe, **changes)
 

@@ -97,6 +97,6 @@ class Published(_Strict):
 
 @functools.cache
 def load(chapter: str) -> Published:
-    """Published numbers of one chapter, e.g. ``load("skeleton_recall")``."""
+    """Published numbers of one chapter, e.g. ``load("skeleton_recall")``, from its room."""
     text = (room(chapter).folder / "published.toml").read_text(encoding="utf-8")
     return Published.model_validate(tomllib.loads(text, parse_float=Decimal))

@@ -124,12 +124,13 @@ def settings_html(chapter: str, row: str, printed: Mapping[str, str], title: str
     columns = {title: dict(printed)}
     for profile in PROFILES:
         mine = room(chapter).recipe(profile, row)
+        update, sampler = mine.stages[-1].update.kwargs, mine.stages[-1].sampler.kwargs
         columns[profile] = {
             "network": str(mine.network),
-            "patch": "×".join(map(str, mine.patch_size)),
-            "batch": str(mine.batch_size),
+            "patch": "×".join(map(str, sampler["patch_size"])),
+            "batch": str(sampler["batch_size"]),
             "steps": f"{mine.steps:,}",
-            "optimiser": str(mine.optimizer),
+            "optimiser": str(update["optimizer"]),
             "seeds": str(len(mine.seeds)),
         }
     return table_html(pd.DataFrame(columns), caption=f"Settings: {title} and our profiles")
