@@ -198,8 +198,8 @@ def weights_without_last(self, levels):
     "tubed_skeleton",
     deep.test_reskeletonising_draws_the_tube_on_the_coarse_label,
 )
-def unclipped(label):
-    return tubed_skeleton(label, clip=False)
+def unclipped(label, **options):
+    return tubed_skeleton(label, clip=False, **options)
 
 
 @planted("compose:WeightedSum", "from_logits", equations.test_weighted_sum_by_hand)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from tubekit import _check
 from tubekit._accept import Array, Whole
+from tubekit.losses import checks
 from tubekit.losses.batch import Batch, accepted
 from tubekit.losses.classes import foreground_masks, foreground_probs, reduced
 
@@ -34,9 +35,10 @@ class SegmentationLoss(nn.Module):
             (b k) samples and classes of Dice and its kin, elsewhere (b) samples.
         include_background: also count channel 0 of a softmax as a class.
         weight: factor of each class, at least 0: one per channel, the background first (two for a
-            single channel). Cross-entropies are divided by the sum of the weights, as in torch;
+            single channel; with ``multi_label`` no background). Cross-entropies are divided by the
+            sum of the weights of the voxels, as torch does for class indices, here for shares too;
             terms of the other losses are multiplied, as in MONAI.
-        ignore_index: label of voxels that do not count, e.g. 255.
+        ignore_index: label of voxels that do not count, e.g. 255, or a class.
         multi_label: classes may overlap: every channel has a sigmoid and a mask of its own, and
             none is background.
         validate: check values, once a call; False saves the time. Shapes are always checked.
@@ -82,6 +84,11 @@ class SegmentationLoss(nn.Module):
         nonnegative(**{f"weight[{i}]": w for i, w in enumerate(self.weight or ())})
         self.ignore_index = None if ignore_index is None else operator.index(ignore_index)
         self.multi_label, self.validate = multi_label, validate
+        if multi_label and self.ignore_index in (0, 1):
+            raise ValueError(
+                f"ignore_index must be no value of a mask, got {self.ignore_index} with "
+                "multi_label; mark such voxels by another one, e.g. 255, or pass `valid`"
+            )
         for name, reason in self.refuses.items():
             if (value := getattr(self, name)) != OPTIONS[name].default:
                 raise ValueError(
@@ -198,6 +205,7 @@ class SegmentationLoss(nn.Module):
 
     def probs(self, logits: Float[Tensor, "b c *s"]) -> Float[Tensor, "b k *s"]:
         """Probabilities of the classes that count."""
+        checks.weight(self.weight, logits.shape[1], self.multi_label)
         if self.multi_label:
             return logits.sigmoid()
         if self.include_background and logits.shape[1] > 1:

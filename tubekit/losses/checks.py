@@ -76,6 +76,16 @@ def _more(name: str, multi_label: bool) -> str:
     return " per class of multi_label" if multi_label else ", or one per class as one-hot"
 
 
+def weight(weight: Sequence[float] | None, channels: int, multi_label: bool) -> None:
+    classes = channels if multi_label else max(2, channels)
+    if weight is not None and len(weight) != classes:
+        first = "" if multi_label else ", the background's first"
+        raise ValueError(
+            f"weight needs {classes} factors for {channels} channels, got {len(weight)}; give one "
+            f"per class{first}"
+        )
+
+
 def values(
     labels: Tensor,
     maps: Mapping[str, Tensor],
@@ -83,11 +93,13 @@ def values(
     *,
     shares: bool,
     exclusive: bool,
+    digits: float = 0.0,
     known: Tensor | None = None,
 ) -> None:
     """All values at once: every tensor against its limits, and one look at the answers.
 
-    Shares are 0 outside ``known``; everywhere else they must sum to 1 where ``exclusive``.
+    Shares are 0 outside ``known``; everywhere else they must sum to 1 where ``exclusive``, as
+    well as the type they came in tells numbers apart: ``digits``, its step at 1.
     """
     classes = max(2, channels)
     limits: dict[str, tuple[Tensor, float, float]]
@@ -110,7 +122,7 @@ def values(
         right.append((labels == labels.floor()).all())
     if shares and labels.shape[1] > 1 and exclusive:
         whole = 1 if known is None else known.squeeze(1).to(labels.dtype)
-        right.append(((labels.sum(1) - whole).abs() <= 1e-3).all())
+        right.append(((labels.sum(1) - whole).abs() <= max(1e-3, channels * digits)).all())
     if "mix_weight" in maps:
         right.append((maps["mix_weight"].flatten(1) == maps["mix_weight"].flatten(1)[:, :1]).all())
     if not torch.stack(right).all():

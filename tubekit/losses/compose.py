@@ -46,7 +46,7 @@ class WeightedSum(SegmentationLoss):
         self, losses: Sequence[nn.Module], weights: Sequence[float], **options: Any
     ) -> None:
         parts = [as_loss(loss) for loss in losses]
-        super().__init__(**inherited(parts, options))
+        super().__init__(**inherited(losses, options))
         if not parts or len(losses) != len(weights):
             raise ValueError(
                 f"one weight per loss and at least one loss are needed, got {len(losses)} losses "
@@ -58,11 +58,6 @@ class WeightedSum(SegmentationLoss):
         # A dictionary keeps the order and drops repetitions.
         self.needs = tuple(dict.fromkeys(name for loss in parts for name in loss.needs))
         self.optional = tuple(dict.fromkeys(name for loss in parts for name in loss.optional))
-        if "mixed_logits" in self.needs and self.reduction != "mean":
-            raise ValueError(
-                f"a mixture joins samples, got reduction={self.reduction!r} with "
-                "MixEquivalenceLoss; use the mean"
-            )
 
     def from_logits(
         self,

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Num
 from torch import Tensor
 
+from tubekit.losses import checks
 from tubekit.losses.base import SegmentationLoss, nonnegative
 
 MEANS = ("voxels", "support")
@@ -44,13 +45,11 @@ def cross_entropy(
     if multi_label or logits.shape[1] == 1:
         chosen, true = (logits, target) if multi_label else (logits.squeeze(1), target.squeeze(1))
         true = true.to(logits.dtype)
+        if weight is not None and not multi_label:
+            found, missed = true * F.logsigmoid(chosen), (1 - true) * F.logsigmoid(-chosen)
+            return -(weight[1] * found + weight[0] * missed)
         values = F.binary_cross_entropy_with_logits(chosen, true, reduction="none")
-        if weight is None:
-            return values
-        if multi_label:
-            return values * _along_channels(logits, weight)
-        found, missed = true * F.logsigmoid(chosen), (1 - true) * F.logsigmoid(-chosen)
-        return -(weight[1] * found + weight[0] * missed)
+        return values if weight is None else values * _along_channels(logits, weight)
     if target.is_floating_point():
         factors = None if weight is None else logits.new_tensor(weight)
         return F.cross_entropy(logits, target, weight=factors, reduction="none")
@@ -108,7 +107,7 @@ class CrossEntropyLoss(SegmentationLoss):
         valid: Bool[Tensor, "b 1 *s"] | None = None,
         **maps: Tensor,
     ) -> Float[Tensor, "..."]:
-        self._check_weight(logits.shape[1])
+        checks.weight(self.weight, logits.shape[1], self.multi_label)
         voxels = self.voxels(logits, target)
         counted = None
         if self.weight is not None:
@@ -132,14 +131,6 @@ class CrossEntropyLoss(SegmentationLoss):
     ) -> Float[Tensor, "b *n"]:
         """Weighted values of all voxels."""
         return cross_entropy(logits, target, weight=self.weight, multi_label=self.multi_label)
-
-    def _check_weight(self, channels: int) -> None:
-        classes = channels if self.multi_label else max(2, channels)
-        if self.weight is not None and len(self.weight) != classes:
-            raise ValueError(
-                f"weight needs {classes} factors for {channels} channels, got "
-                f"{len(self.weight)}; give one per class, the background's first"
-            )
 
 
 class FocalLoss(CrossEntropyLoss):

@@ -29,8 +29,8 @@ class GrowthSuppressionLoss(SegmentationLoss):
 
     In training mode the first ``warmup_steps`` calls leave reconnection out, since skeletons of an
     untrained network mean nothing. The calls are counted in a buffer, so a checkpoint with
-    ``loss.state_dict()`` resumes the count; under ``DeepSupervision`` every level is a
-    call. In evaluation mode nothing is left out or counted.
+    ``loss.state_dict()`` resumes the count; under ``DeepSupervision`` every level of a
+    weight above 0 is a call. In evaluation mode nothing is left out or counted.
 
     Args:
         suppression: weight of the two suppressing terms, the paper's lambda; at least 0.

@@ -16,6 +16,7 @@ from tubekit._recorded import opaque
 from tubekit.losses.base import SegmentationLoss, nonnegative
 from tubekit.losses.batch import per_sample
 from tubekit.losses.boundary import mean_of_valid, means
+from tubekit.losses.classes import class_factors
 from tubekit.types import Spacing
 
 SIDES = ("both", "inside")
@@ -239,4 +240,6 @@ class HausdorffDTLoss(SegmentationLoss):
                 probs, masks, alpha=self.alpha, sides=self.sides, spacing=spacing, valid=valid
             )
         errors = _weighted_errors(probs, masks, self.alpha, self.sides, spacing, valid)
+        if self.reduction == "mean" and self.weight is not None:
+            return mean_of_valid(errors * class_factors(self.weight, errors), valid)
         return self.reduce(means(errors, valid), pos)
