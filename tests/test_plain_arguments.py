@@ -17,7 +17,7 @@ from tubekit.inference import predict_label, predict_probs
 from tubekit.losses import CrossEntropyLoss, DeepSupervision
 from tubekit.networks import UNet
 from tubekit.phantoms import GrowthRule, LiverCT, Root, vascular_phantom
-from tubekit.training import adamw, fit, load_checkpoint, poly, save_checkpoint
+from tubekit.training import Supervised, fit, load_checkpoint, poly, save_checkpoint
 from tubekit.types import SegOutput
 
 # A way of writing numbers: `n` for one whole number, `s` for several.
@@ -58,8 +58,8 @@ def batch(index: int) -> dict[str, torch.Tensor]:
 def trained(n: Callable[[int], Any], s: Callable[..., Any]) -> list[Any]:
     torch.manual_seed(0)
     network = UNet(2, 1, 2, features=(4, 4))
-    options = {"checkpoint_every": n(1), "validate_every": n(1), "seed": n(3)}
-    result = fit(network, CrossEntropyLoss(), batch, steps=n(2), devices=n(1), **options)
+    options = {"checkpoint_every": n(1), "validate_every": n(1), "seed": n(3), "devices": n(1)}
+    result = fit(Supervised(network, CrossEntropyLoss()), batch, steps=n(2), **options)
     assert type(result.steps_done) is int
     return [row["loss"] for row in result.history]
 
@@ -137,6 +137,8 @@ CALLS: dict[str, Callable[..., Any]] = {
     "attend": heads,
     "fit": trained,
     "poly": lambda n, s: poly(n(1), n(4)),
+    "ramp": lambda n, s: training.ramp(n(1), n(3), 0.25, 0.75)(training.Progress(n(2), n(4))),
+    "switch": lambda n, s: training.switch(n(1))(training.Progress(n(2), n(4))),
     "deterministic": lambda n, s: seeded(n(3)),
     "predict_probs": predicted(predict_probs),
     "predict_label": predicted(predict_label),
@@ -188,6 +190,7 @@ OTHERS = {
     *("ARTERIES", "Branch", "Damage", "IncompleteLabel", "KnownSolid", "Phantom", "Raster", "Tree"),
     *("drop_branches", "known_solids", "rasterise"),
     *("FitResult", "adamw", "nnunet_sgd", "resolve_device", "resolve_precision"),
+    *("Adversarial", "Distil", "Objective", "Progress", "Supervised", "Term", "Update"),
 }
 PATHS = {"load_checkpoint", "save_checkpoint"}
 
@@ -247,12 +250,12 @@ def test_paths_as_text(tmp_path: Path) -> None:
     for path in (tmp_path / "a.pt", str(tmp_path / "b.pt")):
         save_checkpoint(path, {"step": 3})
         assert load_checkpoint(path) == load_checkpoint(str(path)) == {"step": 3}
-    options = {"optimizer": adamw, "checkpoint": str(tmp_path / "run.pt")}
+    options = {"checkpoint": str(tmp_path / "run.pt")}
     for steps_left in (2, 0):
         seen: list[int] = []
         network = UNet(2, 1, 2, features=(4, 4))
         counted = lambda i, seen=seen: seen.append(i) or batch(i)  # noqa: E731
-        fit(network, CrossEntropyLoss(), counted, steps=2, **options)
+        fit(Supervised(network, CrossEntropyLoss()), counted, steps=2, **options)
         assert len(seen) == steps_left
 
 
@@ -282,7 +285,7 @@ def test_networks_from_elsewhere(form: str) -> None:
     for kind in ("tensor", form):
         torch.manual_seed(0)
         network = Foreign(FORMS[kind])
-        losses = fit(network, CrossEntropyLoss(), batch, steps=2).history
+        losses = fit(Supervised(network, CrossEntropyLoss()), batch, steps=2).history
         image = np.asarray(batch(5)["image"][0])
         results.append([[r["loss"] for r in losses], predict_probs(network, image, patch_size=8)])
     assert_same(results[1], results[0])
@@ -293,7 +296,9 @@ def test_deep_supervision_of_networks_from_elsewhere(form: str) -> None:
     losses = []
     for kind in ("ours", form):
         torch.manual_seed(0)
-        result = fit(Foreign(FORMS[kind]), DeepSupervision(CrossEntropyLoss()), batch, steps=2)
+        result = fit(
+            Supervised(Foreign(FORMS[kind]), DeepSupervision(CrossEntropyLoss())), batch, steps=2
+        )
         losses.append([row["loss"] for row in result.history])
     assert losses[0] == losses[1]
 
@@ -307,7 +312,7 @@ def test_outputs_that_nobody_can_guess_are_refused() -> None:
         with pytest.raises(ValueError, match=words):
             predict_probs(Foreign(form), image, patch_size=8)
         with pytest.raises(ValueError, match=f"training step 1: .*{words}"):
-            fit(Foreign(form), CrossEntropyLoss(), batch, steps=1)
+            fit(Supervised(Foreign(form), CrossEntropyLoss()), batch, steps=1)
     coarse = Foreign(lambda x: [x[..., ::2, ::2], x])
     with pytest.raises(ValueError, match=r"the window's size \(8, 8\), got \(4, 4\); let"):
         predict_probs(coarse, image, patch_size=8)

@@ -19,7 +19,8 @@ import torch
 Whole = SupportsIndex
 PathLike = str | os.PathLike[str]
 Array = np.ndarray | torch.Tensor
-SpacingLike = Sequence[SupportsFloat] | Array
+Numbers = Sequence[SupportsFloat] | Array
+SpacingLike = Numbers
 Function = TypeVar("Function", bound=Callable[..., Any])
 Record = TypeVar("Record")
 

@@ -1,6 +1,7 @@
 """What networks return."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch.utils._pytree
 from torch import Tensor
@@ -62,7 +63,7 @@ class SegOutput(tuple[Tensor, ...]):
             return output
         levels = output if isinstance(output, (tuple, list)) else (output,)
         if not levels or not all(isinstance(level, Tensor) for level in levels):
-            inside = ", ".join(output) if isinstance(output, dict) else ""
+            inside = ", ".join(map(str, output)) if isinstance(output, dict) else ""
             raise ValueError(
                 "expected a network that returns logits, or a tuple or list of logits with the "
                 f"finest first, got {type(output).__name__}{f' with {inside}' if inside else ''}; "
@@ -74,10 +75,14 @@ class SegOutput(tuple[Tensor, ...]):
         return f"SegOutput(logits={self.logits!r}, deep={self.deep!r}, maps={self.maps!r})"
 
 
+def _joined(levels: Iterable[Tensor], maps: Any = None) -> SegOutput:
+    return SegOutput(levels, maps=maps)
+
+
 # Without this, torch.export and DDP take a class of their own for something without tensors.
 torch.utils._pytree.register_pytree_node(
     SegOutput,
-    lambda output: ([output.logits, output.deep, output.maps], None),
-    lambda parts, _: SegOutput(*parts),
+    lambda output: ([tuple(output)] + [output.maps] * (output.maps is not None), None),
+    lambda parts, _: _joined(*parts),
     serialized_type_name="tubekit.types.SegOutput",
 )

@@ -1,24 +1,22 @@
 """Spec: a call written down, checked now and made later."""
 
-import hashlib
+import functools
 import importlib
 import inspect
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-# A specification read from a file may name only these packages.
-TRUSTED_PACKAGES = ("tubekit", "torch")
-
 
 class Spec:
     """A class or function and its keyword arguments, checked now and called later.
 
-    ``Spec(Dice, smooth=1)`` fails at once when ``Dice`` has no argument ``smooth``; it hashes,
-    compares and serialises by content, so that it can name a run.
+    ``Spec(Dice, smooth=1)`` fails at once when ``Dice`` has no argument ``smooth``. Two Specs are
+    equal when they make the same call: defaults count as if they were written, and a target has
+    the shortest name under which a package exports it, wherever its file lies.
 
     Args:
-        target: importable class or function; its module must be below ``TRUSTED_PACKAGES``.
+        target: importable class or function.
         **kwargs: JSON values, other Specs, or lists of these.
     Raises:
         TypeError: an argument the target does not have, or a value that cannot be serialised.
@@ -27,6 +25,8 @@ class Spec:
         >>> from tubekit.losses import SoftDiceLoss
         >>> str(Spec(SoftDiceLoss, smooth=1.0))
         'SoftDiceLoss(smooth=1.0)'
+        >>> Spec(SoftDiceLoss).name
+        'tubekit.losses:SoftDiceLoss'
     """
 
     def __init__(self, target: Callable[..., Any], /, **kwargs: Any) -> None:
@@ -40,38 +40,49 @@ class Spec:
                     f"{target.__qualname__} has no argument {', '.join(unknown)}; "
                     f"it accepts {', '.join(accepted)}"
                 )
-        self._text = json.dumps(self.to_dict(), sort_keys=True)
+        for value in kwargs.values():
+            plain(value)
 
     def build(self, *args: Any, **more: Any) -> Any:
-        """Call the target; nested Specs are built first. ``more`` adds what only run time knows."""
+        """Call the target; nested Specs are built first. ``more`` adds what only run time knows.
+
+        A nested Spec that still lacks an argument, as an optimiser lacks the parameters, is handed
+        on as a function of what it lacks.
+        """
         return self.target(*args, **{k: _built(v) for k, v in self.kwargs.items()}, **more)
 
-    def to_dict(self) -> dict[str, Any]:
-        path = f"{self.target.__module__}:{self.target.__qualname__}"
-        return {"target": path, "kwargs": {k: _plain(v) for k, v in self.kwargs.items()}}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "Spec":
-        """Inverse of ``to_dict``. Only names below ``TRUSTED_PACKAGES`` are resolved."""
-        module, _, name = data["target"].partition(":")
-        if module.split(".")[0] not in TRUSTED_PACKAGES or "." in name or not name:
-            raise ValueError(
-                f"a specification may name only {' and '.join(TRUSTED_PACKAGES)}, got "
-                f"{data['target']!r}; import other code in Python and use Spec(...) there"
-            )
-        target = getattr(importlib.import_module(module), name)
-        return cls(target, **{k: _parsed(v) for k, v in data["kwargs"].items()})
-
     @property
-    def digest(self) -> str:
-        """SHA-256 of the canonical JSON."""
-        return hashlib.sha256(self._text.encode()).hexdigest()
+    def name(self) -> str:
+        """``package:name`` of the outermost package that exports the target."""
+        return _public_name(self.target)
+
+    def bound(self) -> dict[str, Any]:
+        """The arguments of the call, those with defaults too, also defaults of a base class to
+        which ``**options`` go."""
+        return _defaults(self.target) | self.kwargs
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready: name and bound arguments."""
+        return {"call": self.name, "with": {k: plain(v) for k, v in sorted(self.bound().items())}}
+
+    def agrees(self, recorded: object) -> bool:
+        """Whether ``to_dict`` of some time ago describes this call.
+
+        An argument that came later must be at its default: the call of then did not have it.
+        """
+        if not isinstance(recorded, Mapping) or recorded.get("call") != self.name:
+            return False
+        then, now, usual = recorded["with"], self.bound(), _defaults(self.target)
+        return set(then) <= set(now) and all(
+            agree(value, then[k]) if k in then else k in usual and plain(value) == plain(usual[k])
+            for k, value in now.items()
+        )
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Spec) and self._text == other._text
+        return isinstance(other, Spec) and self.to_dict() == other.to_dict()
 
     def __hash__(self) -> int:
-        return hash(self._text)
+        return hash(json.dumps(self.to_dict(), sort_keys=True))
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{k}={v!r}" for k, v in self.kwargs.items())
@@ -83,19 +94,16 @@ class Spec:
         return f"{self.target.__qualname__}({arguments})"
 
 
-def _built(value: Any) -> Any:
-    if isinstance(value, Spec):
-        return value.build()
-    if isinstance(value, (list, tuple)):
-        return type(value)(_built(v) for v in value)
-    return value
+def plain(value: Any) -> Any:
+    """A value of a Spec as JSON has it.
 
-
-def _plain(value: Any) -> Any:
+    Raises:
+        TypeError: it holds something else.
+    """
     if isinstance(value, Spec):
         return value.to_dict()
     if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     raise TypeError(
@@ -103,9 +111,57 @@ def _plain(value: Any) -> Any:
     )
 
 
-def _parsed(value: Any) -> Any:
-    if isinstance(value, dict):
-        return Spec.from_dict(value)
-    if isinstance(value, list):
-        return tuple(_parsed(v) for v in value)
+def agree(value: Any, recorded: Any) -> bool:
+    """Whether a value of a Spec is what a record says."""
+    if isinstance(value, Spec):
+        return value.agrees(recorded)
+    if isinstance(value, (list, tuple)):
+        return (
+            isinstance(recorded, list)
+            and len(value) == len(recorded)
+            and all(map(agree, value, recorded))
+        )
+    return type(value) is type(recorded) and value == recorded
+
+
+def _built(value: Any) -> Any:
+    if isinstance(value, Spec):
+        lacks = any(
+            p.default is p.empty and p.name not in value.kwargs
+            for p in inspect.signature(value.target).parameters.values()
+            if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+        )
+        return functools.partial(value.build) if lacks else value.build()
+    if isinstance(value, (list, tuple)):
+        return type(value)(_built(v) for v in value)
     return value
+
+
+@functools.cache
+def _public_name(target: Callable[..., Any]) -> str:
+    module, name = target.__module__, target.__qualname__
+    parts = module.split(".")
+    for count in range(1, len(parts)):
+        package = ".".join(parts[:count])
+        if getattr(importlib.import_module(package), name, None) is target:
+            return f"{package}:{name}"
+    return f"{module}:{name}"
+
+
+@functools.cache
+def _defaults(target: Callable[..., Any]) -> dict[str, Any]:
+    """Defaults by name; a class that takes ``**options`` hands them to its next base."""
+    found: dict[str, Any] = {}
+    calls = (
+        [c.__init__ for c in target.__mro__ if "__init__" in vars(c)]
+        if isinstance(target, type)
+        else [target]
+    )
+    for call in calls:
+        parameters = inspect.signature(call).parameters.values()
+        for p in parameters:
+            if p.default is not p.empty:
+                found.setdefault(p.name, p.default)
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            break
+    return found

@@ -1,5 +1,6 @@
 """What is an axis says the format: one reader after the other, and what each must refuse."""
 
+import hashlib
 import io
 import struct
 import zlib
@@ -11,7 +12,7 @@ import tifffile
 from PIL import Image, ImageOps
 
 from tubekit.data import ReadError, read_image
-from tubekit.data.decode import FORMATS, decode
+from tubekit.data.decode import FORMATS, content_sha256, decode
 from tubekit.data.folders import IMAGES, LABELS, read_map
 
 MAP = (np.arange(5 * 7).reshape(5, 7) % 3).astype(np.uint8)
@@ -135,6 +136,24 @@ def test_values_that_are_not_beside_their_header(tmp_path, suffix):
     (tmp_path / "values.raw").unlink()
     with pytest.raises(ReadError, match=rf"a{suffix}: expected .*values\.raw"):
         read_image(tmp_path / f"a{suffix}")
+
+
+@pytest.mark.parametrize(("suffix", "text"), [(".mhd", META), (".nhdr", NRRD)])
+def test_values_beside_a_header_are_part_of_the_content(tmp_path, suffix, text):
+    WRITERS[suffix](tmp_path, f"a{suffix}")
+    path, values = tmp_path / f"a{suffix}", tmp_path / "values.raw"
+    before = content_sha256(path)
+    values.write_bytes(STACK.tobytes()[::-1])
+    assert content_sha256(path) != before
+    values.write_bytes(STACK.tobytes())
+    assert content_sha256(path) == before
+    path.write_text(text)  # no file of values
+    assert content_sha256(path) == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_a_metaimage_header_without_a_last_new_line(tmp_path):
+    header_and_values(META, "ElementDataFile = {}")(tmp_path, "a.mhd")
+    assert (read_map(tmp_path / "a.mhd").array == STACK).all()
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

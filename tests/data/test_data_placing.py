@@ -10,6 +10,7 @@ import pytest
 from tests.planting import Planted
 from tubekit.data import ReadError, crop_to_valid, downscale, read_image, resample, write_label
 from tubekit.data.decode import read_stored
+from tubekit.data.placing import same_place
 from tubekit.data.preprocess import resample_onto
 from tubekit.types import Case, Placed
 
@@ -214,6 +215,15 @@ def affine_kept(affine, factors):
 @planted.each()
 def test_planted_bugs_are_found(monkeypatch, place, name, bug, check):
     planted.catch(monkeypatch, place, name, bug, check)
+
+
+@pytest.mark.parametrize(("shift", "same"), [(0.002, True), (0.02, False), (0.2, False)])
+def test_far_from_the_origin_a_place_is_as_exact(shift, same):
+    far = np.diag([0.5, 0.5, 0.5, 1.0])
+    far[:3, 3] = 500, -300, 400
+    moved = far.copy()
+    moved[0, 3] += shift
+    assert same_place(far, moved) is same
 
 
 def test_maps_come_back_onto_the_case():

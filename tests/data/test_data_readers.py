@@ -17,8 +17,10 @@ from tubekit.data import (
     read_image,
     read_label,
     read_manifest,
+    readers,
     write_label,
 )
+from tubekit.data.folders import read_map
 from tubekit.data.pooling import blocks, pool_label
 from tubekit.data.readers import _read_valid
 from tubekit.data.schema import Labels
@@ -118,7 +120,7 @@ def test_label_value_that_is_no_class(tmp_path, values, told):
 @pytest.mark.parametrize("value", [np.nan, 0.5, np.inf])
 def test_label_that_is_no_number_of_a_class(tmp_path, value):
     path = nifti(tmp_path / "l.nii.gz", np.array([[[0, 1, value]]], np.float32))
-    with pytest.raises(ReadError, match=f"got {value:g}; relabel"):
+    with pytest.raises(ReadError, match=f"expected whole numbers, .*got {value} at 1 of 3"):
         read_label(path, INDEXED, dimensions=3)
 
 
@@ -300,3 +302,12 @@ def test_a_volume_mask_with_two_values_is_inside_wherever_it_is_not_zero(tmp_pat
     photo = tmp_path / "valid.png"
     iio.imwrite(photo, np.array([[0, 3], [250, 255]], np.uint8))  # lossy borders are outside
     assert _read_valid(photo, 2).tolist() == [[False, False], [True, True]]
+
+
+def test_a_label_without_an_image_is_decoded_once(tmp_path, monkeypatch):
+    iio.imwrite(tmp_path / "a.png", np.eye(3, dtype=np.uint8) * 255)
+    read: list[str] = []
+    monkeypatch.setattr(readers, "read_map", lambda path: read.append(path.name) or read_map(path))
+    case = readers.read_case(load_manifest("chase_db1"), "a", {"label": str(tmp_path / "a.png")})
+    assert read == ["a.png"]
+    assert case.label.tolist() == np.eye(3).tolist()

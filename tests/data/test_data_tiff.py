@@ -91,6 +91,20 @@ def test_packed_tiff_as_pillow_writes_it(kind, orientation, pages):
     assert np.array_equal(decode(data, "a.tif").array, expected if pages > 1 else expected[0])
 
 
+@pytest.mark.parametrize("kind", [bool, np.uint8, np.uint16])
+@pytest.mark.parametrize("packed", ["tiff_lzw", "raw"])
+def test_values_that_count_from_white_are_those_stored(kind, packed):
+    """As tifffile has them, packed or not."""
+    values = MAP.astype(kind)
+    data = tif(values, photometric="miniswhite")
+    assert (decode(data, "a.tif").array == values).all()
+    image = Image.fromarray(values if kind == np.uint16 else ~values)
+    data = saved(image, "TIFF", compression=packed, tiffinfo={262: 0})
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        assert file.pages[0].photometric == tifffile.PHOTOMETRIC.MINISWHITE
+    assert (decode(data, "a.tif").array == values).all()
+
+
 def test_packed_colours(rng):
     colours = rng.integers(0, 255, (5, 7, 3), dtype=np.uint8)
     data = saved(Image.fromarray(colours), "TIFF", compression="tiff_lzw")

@@ -13,8 +13,6 @@ from tubekit import metrics
 from tubekit.data.encode import nifti, png, write_label
 from tubekit.data.storage import write_atomic
 from tubekit.evaluation import summary
-from tubekit.evaluation.files import Options
-from tubekit.evaluation.names import class_names
 
 
 def write_rare(root: Path, cases: int = 4) -> None:
@@ -94,27 +92,6 @@ def test_classes_by_list_and_by_name(tmp_path: Path):
     assert "e.g. 1,2,15" in str(command(tmp_path, "--labels", "1;2").exception)
 
 
-def test_names_of_classes(tmp_path: Path):
-    file = tmp_path / "names.json"
-    for content in (
-        ["back", "a", "b"],
-        {"0": "back", "1": "a", "2": "b"},
-        {"back": 0, "a": 1, "b": 2},
-    ):
-        for whole in (content, {"labels": content, "channel_names": {"0": "CT"}}):
-            file.write_text(json.dumps(whole))
-            assert class_names(str(file)) == {0: "back", 1: "a", 2: "b"}
-    for text in ("a,a", "a,,b", "a,b/c", "back,mean"):
-        with pytest.raises(ValueError, match=r"expected (different )?names"):
-            class_names(text)
-    for bad in ("{", json.dumps({"labels": {"whole": [1, 2]}}), "3"):
-        file.write_text(bad)
-        with pytest.raises(ValueError, match=r"names\.json: expected JSON with names of classes"):
-            class_names(str(file))
-    with pytest.raises(ValueError, match=r"none\.json: expected JSON"):
-        class_names(str(tmp_path / "none.json"))
-
-
 def test_the_ignored_value(tmp_path: Path):
     label = np.zeros((14, 14), np.uint8)
     label[2:8, 2:8] = 1
@@ -136,6 +113,67 @@ def test_the_ignored_value(tmp_path: Path):
     write_atomic(tmp_path / "labels" / "x.png", png(stored))
     command(tmp_path, "--ignore", "128")
     assert table(tmp_path / "out" / "cases.csv")[0]["dice"] == "1.0"
+
+
+def test_a_mark_is_named_only_where_it_helps(tmp_path: Path):
+    label = np.zeros((14, 14), np.uint8)
+    label[2:8, 2:8] = 1
+    for side, marked in (("labels", 254), ("preds", 255)):
+        stored = label.copy()
+        stored[10:] = marked
+        write_atomic(tmp_path / side / "x.png", png(stored))
+    said = " ".join(command(tmp_path, "--ignore", "254").output.split())
+    assert "preds/x.png: expected whole numbers 0..1, got values 0..255 of type uint8; pass" in said
+    assert "--ignore" not in said
+
+
+@pytest.mark.parametrize("words", [(), ("--labels", "1")])
+def test_values_that_are_no_numbers_are_refused(tmp_path: Path, words: tuple[str, ...]):
+    label = np.zeros((6, 12, 12), np.float32)
+    label[2:4, 2:8] = 1
+    write_label(tmp_path / "labels" / "x.nii.gz", label.astype(int), SPACING)
+    for odd in (np.inf, np.nan):
+        pred = np.where(label > 0, np.float32(odd), label)
+        write_atomic(tmp_path / "preds" / "x.nii.gz", nifti(pred, SPACING))
+        said = " ".join(command(tmp_path, *words).output.split())
+        assert f"expected whole numbers, one a class, got {odd} at 144 of 864 places" in said
+    command(tmp_path, *words, "--penalty-mm", "50")  # counts as an empty prediction
+    assert table(tmp_path / "out" / "cases.csv")[0]["dice"] == "0.0"
+
+
+def test_the_picture_shows_what_is_measured(tmp_path: Path, drawn):
+    label = np.zeros((20, 22), np.uint8)
+    label[4:10, 4:10] = 1
+    pred = label.copy()
+    pred[4:10, 14:18] = 1  # where nobody looked
+    label[:, 12:] = 9
+    write_atomic(tmp_path / "labels" / "x.png", png(label))
+    write_atomic(tmp_path / "preds" / "x.png", png(pred))
+    command(tmp_path, "--ignore", "9")
+    assert table(tmp_path / "out" / "cases.csv")[0]["precision"] == "1.0"
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "36 pixels found, 0 invented, 0 missed" in page
+
+
+def test_one_class_that_no_file_holds_is_said(tmp_path: Path):
+    write_rare(tmp_path, cases=1)
+    shown = command(tmp_path, "--labels", "5")
+    assert "in no prediction and no label: class 5" in shown.stdout
+    assert "dice" in of_summary(tmp_path)
+    assert "class 5: undefined in all cases" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_a_stored_mask_is_class_1_however_it_is_asked_for(tmp_path: Path):
+    mask = np.zeros((12, 12), np.uint8)
+    mask[3:8, 3:8] = 255
+    for side in ("labels", "preds"):
+        write_atomic(tmp_path / side / "x.png", png(mask))
+    command(tmp_path, "--labels", "1")
+    assert table(tmp_path / "out" / "cases.csv")[0]["dice"] == "1.0"
+    shown = command(tmp_path, "--ignore", "255")  # which leaves the whole vessel out
+    assert "in no prediction and no label: class 1" in shown.stdout
+    notes = table(tmp_path / "out" / "cases.csv")[0]["notes"]
+    assert "The label holds no class, only the ignored value 255." in notes
 
 
 def test_the_ignored_class_of_nnunet(tmp_path: Path):
@@ -165,7 +203,7 @@ def test_negative_ignored_values_and_labels_a_little_off(tmp_path: Path):
     assert table(tmp_path / "out" / "cases.csv")[0]["dice"] == "1.0"
     write_atomic(tmp_path / "preds" / "x.nii.gz", nifti(label * np.float32(0.9), SPACING))
     said = " ".join(command(tmp_path, "--ignore", "-1").output.split())
-    assert "expected whole numbers 0..1, got 0.9 at 144 of 864 places" in said
+    assert "expected whole numbers, one a class, got 0.9 at 144 of 864 places" in said
 
 
 def test_one_slice_is_noted(tmp_path: Path):
@@ -179,23 +217,6 @@ def test_one_slice_is_noted(tmp_path: Path):
     (row,) = table(tmp_path / "out" / "cases.csv")
     assert "one slice (1 x 20 x 22 voxels)" in row["notes"]
     assert "one slice" in (tmp_path / "out" / "report.html").read_text()
-
-
-def test_plain_types_of_python_are_taken(tmp_path: Path):
-    write_rare(tmp_path, cases=1)
-    from tubekit.evaluation.folder import evaluate_folder
-
-    first = run(tmp_path, Options(classes=2, tolerances_mm=(1.0, 2.0)))
-    given = Options(
-        classes=np.int64(2), tolerances_mm=np.array([1, 2]), spacing=None, names={}, ignore=None
-    )
-    again = evaluate_folder(
-        *(str(tmp_path / name) for name in ("preds", "labels", "out")), given, jobs=np.int8(1)
-    )
-    assert again.results == first.results
-    assert given == Options(classes=2, tolerances_mm=(1.0, 2.0))
-    listed = Options(labels=np.array([1, 2]), spacing=[2, 0.5, 0.5], ignore=np.uint8(9))
-    assert (listed.labels, listed.spacing, listed.ignore) == ((1, 2), (2.0, 0.5, 0.5), 9)
 
 
 def test_resamples_are_those_drawn_one_by_one():

@@ -81,6 +81,19 @@ def test_only_what_changed_is_computed_again(folders: Path, monkeypatch):
     assert read == ["a", "b with spaces", "c"]
 
 
+def test_values_beside_a_header_that_changed_are_measured_again(tmp_path: Path):
+    mask = tube(0).astype(np.uint8)
+    for side in ("preds", "labels"):
+        (tmp_path / side).mkdir()
+        (tmp_path / side / "x.raw").write_bytes(mask.tobytes())
+        (tmp_path / side / "x.mhd").write_text(
+            "NDims = 3\nDimSize = 14 12 6\nElementType = MET_UCHAR\nElementDataFile = x.raw\n"
+        )
+    assert run(tmp_path, Options()).results[0].values["dice"] == 1
+    (tmp_path / "preds" / "x.raw").write_bytes(bytes(mask.size))
+    assert run(tmp_path, Options()).results[0].values["dice"] == 0
+
+
 def test_a_killed_run_is_taken_up_where_it_ended(folders: Path, monkeypatch):
     script = (
         "import os, signal, sys\n"

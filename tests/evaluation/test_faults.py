@@ -45,7 +45,7 @@ def damage(root: Path) -> dict[str, str]:
         "place": "expected the place of the grid it belongs to, affine",
         "values": "expected whole numbers 0..1, got values 0..7",
         "twice": "several files of one name: twice.nii.gz, twice.nii.gz, twice.png",
-        "nan": "expected whole numbers 0..1",
+        "nan": "expected whole numbers, one a class, got nan at 1008 of 1008 places",
     }
 
 

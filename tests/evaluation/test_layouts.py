@@ -31,11 +31,10 @@ def names(root: Path, layout: str = "auto") -> list[str]:
 
 
 def test_one_file_in_each_folder_is_the_case_of_that_name(tmp_path: Path):
-    for seed, case in enumerate(("case_01", "case_02")):
-        write_both(tmp_path, f"{case}/prediction", f"{case}/deep/label" if seed else f"{case}/seg")
-    (tmp_path / "labels/case_02/deep/label.nii.gz").rename(tmp_path / "labels/case_02/l.nii.gz")
-    assert names(tmp_path) == ["case_01", "case_02"]
-    assert [r.name for r in run(tmp_path).results] == ["case_01", "case_02"]
+    for case, label in (("case_01", "seg"), ("case_02", "l"), ("deep/case_03", "label")):
+        write_both(tmp_path, f"{case}/prediction", f"{case}/{label}")
+    assert names(tmp_path) == ["case_01", "case_02", "deep/case_03"]
+    assert [r.name for r in run(tmp_path).results] == ["case_01", "case_02", "deep/case_03"]
 
 
 def test_flat_predictions_meet_labels_in_folders(tmp_path: Path):
@@ -88,6 +87,17 @@ def test_a_file_for_each_class(tmp_path: Path, layout: str, drawn):
     page = found.report.read_text()
     assert page.count("<img") == 2
     assert "one file each" in page
+
+
+def test_a_file_for_each_class_holds_one(tmp_path: Path):
+    for organ in ("aorta", "cava"):
+        write_both(tmp_path, f"case_01/{organ}", f"case_01/{organ}")
+    for words in (("--classes", "3"), ("--labels", "1,2")):
+        refused = command(tmp_path, "--layout", "case/class", *words)
+        assert "expected one class in each file of the layout case/class" in str(refused.exception)
+    named = command(tmp_path, "--layout", "case/class", "--names", "background,artery,vein")
+    assert named.exit_code == 0, named.output
+    assert {r["class"] for r in table(tmp_path / "out/tidy.csv")} == {"aorta", "cava", "mean"}
 
 
 def test_a_case_without_one_of_its_classes_has_no_mean(tmp_path: Path):

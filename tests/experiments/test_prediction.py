@@ -112,7 +112,8 @@ def test_every_recipe_has_a_preparation_and_phantoms_are_prepared_by_it() -> Non
     assert (prepared.derived, prepared.spacing) == (trained.derived, trained.spacing)
 
 
-def test_published_images_are_prepared_as_in_training(mirror) -> None:
+def test_published_images_are_prepared_as_in_training(mirror, monkeypatch) -> None:
+    monkeypatch.setenv("TUBEKIT_MIRROR", str(mirror))
     for name in ("retina", "vesselnn"):
         chosen = recipe("skeleton_recall", "smoke", f"table-2/{name}/ce_dice")
         trained = chosen.data.build(seed=0).train[0]
@@ -142,10 +143,18 @@ def test_trained_once_and_kept(monkeypatch, tmp_path) -> None:
         result = fit(network, loss, lambda i: steps.append(i) or batches(i), **options)
         return result
 
+    def tests(network, cases, *_):
+        assert not cases, "nobody asked for the test cases"
+        return {}
+
     monkeypatch.setattr(runs, "fit", counted)
+    monkeypatch.setattr(runs, "test", tests)
+    said: list[str] = []
     for name in ("one.png", "two.png"):
-        predict_file(kept, image, tmp_path / name, device="cpu")
+        predict_file(kept, image, tmp_path / name, device="cpu", say=said.append)
         assert steps == [0, 1]
+    assert said == ["t/fundus/srl is trained on 1 cases (phantom)"] * 2
+    assert [p.name.split("-")[1] for p in (tmp_path / "cache/networks").glob("*.pt")] == ["phantom"]
     one, two = ((tmp_path / name).read_bytes() for name in ("one.png", "two.png"))
     assert one == two
     predict_file(dataclasses.replace(kept, steps=3), image, tmp_path / "three.png", device="cpu")
@@ -156,6 +165,11 @@ def test_an_image_of_another_kind_is_refused(monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("TUBEKIT_CACHE", str(tmp_path / "cache"))
     photograph(tmp_path / "eye.png", 128, 160)
     output = tmp_path / "out.png"
+
+    def fit(*_, **__):
+        raise AssertionError("trained before the image was refused")
+
+    monkeypatch.setattr(runs, "fit", fit)
     with pytest.raises(ValueError, match=r"expected an image with 1 channel\(s\) for t/fundus/srl"):
         predict_file(
             tiny(data=SMALL, metrics=("dice",)), tmp_path / "eye.png", output, device="cpu"

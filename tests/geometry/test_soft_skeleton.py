@@ -327,7 +327,9 @@ def test_a_traced_program_takes_the_tensors_way(monkeypatch):
     assert torch.equal(ours[1], expected[1])
 
 
-@pytest.mark.parametrize("kind", [np.float32, np.float64, np.float16, bool, np.uint8, ">f4"])
+@pytest.mark.parametrize(
+    "kind", [np.float32, np.float64, np.float16, bool, np.uint8, np.uint16, np.uint32, ">f4"]
+)
 def test_arrays_and_masks_are_taken_as_tensors_are(kind):
     mask = np.zeros((1, 1, 9, 9))
     mask[..., 3:6, :] = 1

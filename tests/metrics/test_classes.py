@@ -173,3 +173,20 @@ def test_the_contract_knows_every_metric_with_the_convention():
     }
     assert with_argument == {*AGREEING, "nsd", "case_report"}
     assert all(np.isnan(contract.EMPTY[name][2]) for name in with_argument - {"case_report"})
+
+
+def test_the_only_class_of_a_list_has_its_number():
+    mask = np.zeros((12, 12), int)
+    mask[3:9, 3:9] = 15
+    assert metrics.case_report(mask, mask, classes=[15]).of_class == "15"
+    assert set(metrics.case_report(mask, mask, classes=[15]).to_frame()["class"]) == {"15"}
+    named = metrics.case_report(mask, mask, classes=[15], names={np.int64(15): "vein"})
+    assert named.of_class == "vein"
+    assert metrics.case_report(mask > 0, mask > 0).of_class == "1"
+
+
+@pytest.mark.parametrize("penalty", [0, -1.0, np.inf, np.nan])
+def test_a_penalty_is_a_length(penalty):
+    mask = np.ones((5, 5), bool)
+    with pytest.raises(ValueError, match="penalty_mm must be above 0 and finite, got"):
+        metrics.case_report(mask, mask, penalty_mm=penalty)

@@ -8,6 +8,8 @@ import torch
 from tests.own.scenes import contents, quick
 from tubekit.data import PatchSampler
 from tubekit.own import Model, load, train
+from tubekit.own.folder import Entry
+from tubekit.own.place import Place
 
 
 def weights(folder) -> dict[str, torch.Tensor]:
@@ -108,3 +110,18 @@ def test_without_validation_the_last_weights_are_kept(grey):
     assert model.facts["validation"] == []
     assert model.facts["validation_dice"] == {"255": None}
     assert len(model.facts["train"]) == 4
+
+
+def test_values_beside_a_header_are_files_of_the_training(tmp_path):
+    for name in ("image", "label"):
+        (tmp_path / f"{name}.raw").write_bytes(bytes(6))
+        (tmp_path / f"{name}.mhd").write_text(
+            f"NDims = 2\nDimSize = 3 2\nElementType = MET_UCHAR\nElementDataFile = {name}.raw\n"
+        )
+    entry = Entry("a", tmp_path / "image.mhd", tmp_path / "label.mhd", "a")
+    place = Place.of(tmp_path / "m", quick(), "cpu", [entry])
+    place.begin()
+    assert Place.of(tmp_path / "m", quick(), "cpu", [entry]) == place
+    (tmp_path / "label.raw").write_bytes(bytes([1] * 6))
+    with pytest.raises(ValueError, match="got changed files of a; repeat"):
+        Place.of(tmp_path / "m", quick(), "cpu", [entry])

@@ -84,7 +84,7 @@ def test_data_set_by_name_and_bad_wishes():
     assert (first.label != second.label).any()
     with pytest.raises(ValueError, match="48 mm or more"):
         airway_phantom((32, 96, 96))
-    with pytest.raises(ValueError, match="three axes"):
+    with pytest.raises(ValueError, match="one per axis"):
         airway_phantom((96, 96))
     with pytest.raises(ValueError, match="classes of airway must be 1"):
         phantom_cases("airway", 1, 0, classes=2)

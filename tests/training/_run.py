@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from tubekit.training import FitResult, adamw, deterministic, fit
+from tubekit.training import FitResult, Supervised, adamw, deterministic, fit
 from tubekit.types import SegOutput, Spec
 
 STEPS = 40
@@ -58,6 +58,10 @@ class Loss(nn.Module):
         return nn.functional.binary_cross_entropy_with_logits(logits, target.float())
 
 
+def plainly(net: nn.Module, loss: nn.Module | None = None, **options: object) -> Supervised:
+    return Supervised(net, loss or Loss(), **options)
+
+
 def validate(net: nn.Module) -> float:
     batch = batches(10_000)
     return -float(Loss()(net(batch["image"]), batch["target"]))
@@ -72,13 +76,13 @@ def train(
 
     arguments = {
         "steps": STEPS,
-        "optimizer": Spec(adamw, lr=0.01),
         "checkpoint": checkpoint,
         "checkpoint_every": 7,
-        "validate": validate,
+        "validate": lambda: validate(net),
         "validate_every": 5,
     }
-    return fit(net, Loss(), paused, **(arguments | more))
+    optimizer = more.pop("optimizer", Spec(adamw, lr=0.01))
+    return fit(Supervised(net, Loss(), optimizer), paused, **(arguments | more))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from tests.training import _run
 from tubekit.losses import CrossEntropyLoss, DeepSupervision, DiceCELoss
 from tubekit.networks import UNet
-from tubekit.training import adamw, fit, load_checkpoint, nnunet_sgd, poly
+from tubekit.training import Supervised, adamw, fit, load_checkpoint, nnunet_sgd, poly
 from tubekit.types import SegOutput, Spec
 
 
@@ -46,9 +46,8 @@ def test_unet_learns_a_line() -> None:
         return {"image": target + 0.3 * noise, "target": target}
 
     net = UNet(2, 1, 1, features=(4, 8), deep_supervision=True)
-    result = fit(
-        net, DeepSupervision(DiceCELoss()), batches, steps=60, optimizer=Spec(adamw, lr=0.02)
-    )
+    update = Supervised(net, DeepSupervision(DiceCELoss()), Spec(adamw, lr=0.02))
+    result = fit(update, batches, steps=60)
     batch = batches(1000)
     with torch.no_grad():
         found = net(batch["image"]).logits > 0
@@ -72,14 +71,15 @@ def test_ends_with_the_best_validation_weights() -> None:
     scores = {5: 0.2, 10: 0.9, 15: math.nan, 20: 0.9}
     kept: dict[int, Tensor] = {}
 
-    def score(net: nn.Module) -> float:
+    net = _run.network()
+
+    def score() -> float:
         assert not net.training
         assert not torch.is_grad_enabled()
         step = 5 * (len(kept) + 1)
         kept[step] = net[0].weight.clone()
         return scores[step]
 
-    net = _run.network()
     result = _run.train(net, None, steps=20, validate=score)
     assert (result.best_step, result.best_validation) == (10, 0.9)  # the first of equals
     assert torch.equal(net[0].weight, kept[10])
@@ -104,7 +104,7 @@ def test_prefetching_changes_no_number_and_asks_once_per_step() -> None:
         return _run.batches(step)
 
     runs = [
-        fit(_run.network(), _run.Loss(), batches, steps=6, prefetch=flag).history
+        fit(_run.plainly(_run.network()), batches, steps=6, prefetch=flag).history
         for flag in (False, True)
     ]
     assert runs[0] == runs[1]
@@ -118,7 +118,7 @@ def test_an_error_in_the_sampler_reaches_the_caller() -> None:
         return _run.batches(step)
 
     with pytest.raises(RuntimeError, match="no case left"):
-        fit(_run.network(), _run.Loss(), batches, steps=5)
+        fit(_run.plainly(_run.network()), batches, steps=5)
 
 
 def test_one_step_is_plain_sgd_with_clipping() -> None:
@@ -132,7 +132,7 @@ def test_one_step_is_plain_sgd_with_clipping() -> None:
         norm = torch.stack([g.norm() for g in grads.values()]).norm()
         scale = min(1.0, clip / float(norm))
         sgd = Spec(nnunet_sgd, lr=0.5, momentum=0.9, weight_decay=0.0)
-        fit(net, _run.Loss(), _run.batches, steps=1, optimizer=sgd, grad_clip=clip)
+        fit(_run.plainly(net, optimizer=sgd, grad_clip=clip), _run.batches, steps=1)
         for name, parameter in net.named_parameters():
             # Nesterov: the first step is (1 + momentum) times the gradient.
             expected = start[name] - 0.5 * 1.9 * scale * grads[name]
@@ -157,13 +157,13 @@ def test_maps_and_valid_reach_the_loss() -> None:
         return batch | extra | {"valid": batch["target"] >= 0}
 
     loss = Weighted()
-    fit(nn.Conv2d(1, 1, 1), loss, batches, steps=1)
+    fit(Supervised(nn.Conv2d(1, 1, 1), loss), batches, steps=1)
     assert loss.seen == {"tube": (2, 1, 8, 8), "valid": (2, 1, 8, 8)}
 
 
 def test_a_missing_map_is_named_with_its_step() -> None:
     with pytest.raises(ValueError, match=r"step 1: Weighted needs target, tube.*let the sampler"):
-        fit(nn.Conv2d(1, 1, 1), Weighted(), _run.batches, steps=1)
+        fit(Supervised(nn.Conv2d(1, 1, 1), Weighted()), _run.batches, steps=1)
 
 
 def test_bad_labels_are_named_with_their_step() -> None:
@@ -172,14 +172,14 @@ def test_bad_labels_are_named_with_their_step() -> None:
         return batch | {"target": batch["target"] + 5 * (step == 1)}
 
     with pytest.raises(ValueError, match=r"training step 2: .*0\.\.1"):
-        fit(nn.Conv2d(1, 1, 1), DiceCELoss(), batches, steps=3)
+        fit(Supervised(nn.Conv2d(1, 1, 1), DiceCELoss()), batches, steps=3)
 
 
 def test_only_deep_supervision_reaches_the_coarse_head() -> None:
     for loss, reached in ((_run.Loss(), False), (DeepSupervision(DiceCELoss()), True)):
         net = Deep()
         before = net.coarse.weight.clone()
-        fit(net, loss, _run.batches, steps=2, optimizer=Spec(adamw, weight_decay=0.0))
+        fit(Supervised(net, loss, Spec(adamw, weight_decay=0.0)), _run.batches, steps=2)
         assert torch.equal(net.coarse.weight, before) != reached
 
 
@@ -191,7 +191,7 @@ def test_an_infinite_gradient_is_caught_although_the_loss_is_finite() -> None:
     net = nn.Conv2d(1, 1, 1)
     before = net.weight.clone()
     with pytest.raises(FloatingPointError, match="gradient norm"):
-        fit(net, Root(), _run.batches, steps=1)
+        fit(Supervised(net, Root()), _run.batches, steps=1)
     assert torch.equal(net.weight, before)
 
 
@@ -213,22 +213,26 @@ def test_bf16_trains_in_float32_weights() -> None:
         {"max_seconds": math.nan},
         {"validate_every": 0},
         {"checkpoint_every": 0},
-        {"grad_clip": 0.0},
         {"devices": 0},
     ],
 )
 def test_bounds_must_be_positive(arguments: dict) -> None:
     with pytest.raises(ValueError, match="must be positive"):
-        fit(_run.network(), _run.Loss(), _run.batches, **({"steps": 1} | arguments))
+        fit(_run.plainly(_run.network()), _run.batches, **({"steps": 1} | arguments))
+
+
+def test_the_bound_of_the_gradient_must_be_positive() -> None:
+    with pytest.raises(ValueError, match="grad_clip must be positive, got 0"):
+        _run.plainly(_run.network(), grad_clip=0.0)
 
 
 def test_progress_shows_a_bar(capsys: pytest.CaptureFixture[str]) -> None:
-    fit(_run.network(), _run.Loss(), _run.batches, steps=2, progress=True)
+    fit(_run.plainly(_run.network()), _run.batches, steps=2, progress=True)
     shown = capsys.readouterr().err
     assert "2/2" in shown
     assert "loss=" in shown
     for precision in ("32-true", "bf16-mixed"):
-        fit(_run.network(), _run.Loss(), _run.batches, steps=2, precision=precision)
+        fit(_run.plainly(_run.network()), _run.batches, steps=2, precision=precision)
     assert capsys.readouterr() == ("", "")
 
 
@@ -247,8 +251,8 @@ def test_two_processes_equal_one_with_the_double_batch(tmp_path: Path) -> None:
         return {name: torch.cat([half[name] for half in pair]) for name in pair[0]}
 
     net = _run.plain()
-    fit(net, _run.Loss(), joined, steps=4, optimizer=Spec(adamw, lr=0.01))
-    for name, value in load_checkpoint(path)["network"].items():
+    fit(_run.plainly(net, optimizer=Spec(adamw, lr=0.01)), joined, steps=4)
+    for name, value in load_checkpoint(path)["modules"]["network"].items():
         torch.testing.assert_close(value, net.state_dict()[name], rtol=1e-4, atol=1e-6)
 
 
@@ -270,7 +274,9 @@ def test_channels_last_is_the_same_training_to_rounding(ndim: int) -> None:
     for channels_last in (False, True):
         torch.manual_seed(0)
         network = Look(ndim, 2, 2, features=(4, 8))
-        result = fit(network, CrossEntropyLoss(), batches, steps=3, channels_last=channels_last)
+        result = fit(
+            Supervised(network, CrossEntropyLoss()), batches, steps=3, channels_last=channels_last
+        )
         found.append([row["loss"] for row in result.history])
     assert seen == [(True, True)] * 3 + [(ndim == 2, ndim == 2)] * 3
     assert found[0] == (pytest.approx(found[1], rel=1e-4) if ndim == 3 else found[1])

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from tests.training import _run
 from tubekit.losses import DiceCELoss, MixEquivalenceLoss, SegmentationLoss, WeightedSum
-from tubekit.training import fit, load_checkpoint, nnunet_sgd
+from tubekit.training import Supervised, fit, load_checkpoint, nnunet_sgd
 from tubekit.training.mixing import mix_maps
-from tubekit.types import SegOutput
+from tubekit.types import SegOutput, Spec
 
 
 class Seen(nn.Module):
@@ -83,9 +83,9 @@ def weights_of(net: nn.Module) -> dict[str, Tensor]:
     return {name: value.clone() for name, value in net.state_dict().items()}
 
 
-def train(net, loss, batches=_run.batches, *, steps: int = 8, **more: object):
-    optimizer = lambda parameters: nnunet_sgd(parameters, lr=0.05)  # noqa: E731
-    return fit(net, loss, batches, steps=steps, optimizer=optimizer, **more)
+def train(net, loss, batches=_run.batches, *, steps: int = 8, grad_clip=12.0, **more: object):
+    update = Supervised(net, loss, Spec(nnunet_sgd, lr=0.05), grad_clip)
+    return fit(update, batches, steps=steps, **more)
 
 
 def test_the_loop_makes_the_maps_only_where_the_loss_needs_them():
@@ -169,4 +169,4 @@ def test_errors_name_the_step():
         return {name: value[:1] for name, value in _run.batches(step).items()}
 
     with pytest.raises(ValueError, match="training step 1: mixing needs at least two samples"):
-        fit(_run.plain(), mixing_loss(), single, steps=2)
+        train(_run.plain(), mixing_loss(), single, steps=2)

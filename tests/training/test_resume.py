@@ -69,11 +69,11 @@ def test_each_part_of_the_checkpoint_matters(tmp_path: Path, reference: tuple, l
     if lost == "rng":
         state["rng"] = {"cpu": [torch.Generator().manual_seed(9).get_state()], "cuda": []}
     elif lost == "optimizer":
-        state["optimizer"]["state"] = {}
+        state["optimizers"]["network"]["state"] = {}
     elif lost == "network":
-        state["network"] = fresh.state_dict()
+        state["modules"]["network"] = fresh.state_dict()
     else:
-        state["best"] = {"step": 1, "score": 1e9, "network": fresh.state_dict()}
+        state["best"] = {"step": 1, "score": 1e9, "modules": {"network": fresh.state_dict()}}
     save_checkpoint(path, state)
     net = _run.network()
     result = _run.train(net, path)
@@ -87,14 +87,16 @@ def _stopped_at(path: Path, step: int) -> None:
     class Killed(Exception):
         pass
 
-    def score(net: nn.Module) -> float:
+    net = _run.network()
+
+    def score() -> float:
         if path.exists() and load_checkpoint(path)["step"] == step:
             raise Killed
         return _run.validate(net)
 
     path.unlink(missing_ok=True)
     with pytest.raises(Killed):
-        _run.train(_run.network(), path, validate=score)
+        _run.train(net, path, validate=score)
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path: Path, reference: tuple) -> None:
@@ -142,9 +144,9 @@ def test_nan_names_the_step_and_leaves_the_checkpoint(tmp_path: Path) -> None:
 
     arguments = {"steps": 20, "checkpoint": path, "checkpoint_every": 7}
     with pytest.raises(FloatingPointError, match=r"training step 11: .* got loss nan"):
-        fit(_run.network(), _run.Loss(), poisoned, **arguments)
+        fit(_run.plainly(_run.network()), poisoned, **arguments)
     assert load_checkpoint(path)["step"] == 7
-    assert fit(_run.network(), _run.Loss(), _run.batches, **arguments).steps_done == 20
+    assert fit(_run.plainly(_run.network()), _run.batches, **arguments).steps_done == 20
 
 
 def test_a_network_that_diverged_names_the_step() -> None:
@@ -153,7 +155,7 @@ def test_a_network_that_diverged_names_the_step() -> None:
         return batch | {"image": batch["image"] * (float("nan") if step == 4 else 1.0)}
 
     with pytest.raises(FloatingPointError, match="training step 5: loss and gradient must be"):
-        fit(_run.network(), DiceCELoss(), poisoned, steps=20)
+        fit(_run.plainly(_run.network(), DiceCELoss()), poisoned, steps=20)
 
 
 @contextmanager
@@ -221,7 +223,7 @@ class Hostile:
     [
         ({"steps": 50}, "'steps': 40"),
         ({"seed": 1}, "'seed': 0"),
-        ({"optimizer": nnunet_sgd}, "'optimizer': 'AdamW'"),
+        ({"optimizer": nnunet_sgd}, "'network': 'AdamW'"),
         ({"precision": "bf16-mixed"}, "'precision': '32-true'"),
     ],
 )

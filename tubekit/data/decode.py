@@ -14,19 +14,23 @@ MetaImage NRRD   the axes with a direction in space; another one holds channels.
 ===============  ===============================================================================
 """
 
+import contextlib
+import hashlib
 from collections.abc import Callable
 from pathlib import Path, PurePath
 
 from tubekit._accept import PathLike
 from tubekit._accept import path as as_path
+from tubekit.data import metaimage, nrrd
 from tubekit.data.metaimage import read_metaimage
 from tubekit.data.nifti import read_nifti
 from tubekit.data.nrrd import read_nrrd
 from tubekit.data.pictures import read_picture
+from tubekit.data.storage import file_sha256
 from tubekit.data.stored import ReadError, Stored
 from tubekit.data.tiff import read_tiff
 
-__all__ = ["FORMATS", "ReadError", "Stored", "decode", "read_stored"]
+__all__ = ["FORMATS", "ReadError", "Stored", "content_sha256", "decode", "read_stored"]
 
 FORMATS: dict[str, Callable[[bytes, str | PurePath], Stored]] = {
     ".nii.gz": read_nifti,
@@ -45,6 +49,13 @@ FORMATS: dict[str, Callable[[bytes, str | PurePath], Stored]] = {
     ".nhdr": read_nrrd,
 }
 """Suffix to reader."""
+_VALUES = {
+    ".mha": metaimage.values_file,
+    ".mhd": metaimage.values_file,
+    ".nrrd": nrrd.values_file,
+    ".nhdr": nrrd.values_file,
+}
+"""Where values lie that are in a file beside their header."""
 
 
 def read_stored(path: PathLike) -> Stored:
@@ -62,6 +73,17 @@ def read_stored(path: PathLike) -> Stored:
             "and for a data set of the book run 'tubekit data verify'"
         ) from error
     return decode(data, path)
+
+
+def content_sha256(path: Path) -> str:
+    """SHA-256 of all that a file says: its own, joined with that of the values beside a header."""
+    own = file_sha256(path)
+    if values_file := _VALUES.get(path.suffix.lower()):
+        with contextlib.suppress(ValueError):  # no header, as reading it will say
+            beside = values_file(path.read_bytes(), path)
+            if beside and beside.is_file():
+                own = hashlib.sha256(f"{own} {file_sha256(beside)}".encode()).hexdigest()
+    return own
 
 
 def decode(data: bytes, name: str | PurePath) -> Stored:

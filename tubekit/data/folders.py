@@ -51,13 +51,13 @@ def by_name(first: dict[str, list[Path]], second: dict[str, list[Path]]) -> list
 
 
 def read_map(path: PathLike) -> Stored:
-    """A label map as it is stored: one value per voxel, 2-D or 3-D.
+    """A label map as it is stored: one integer per voxel, 2-D or 3-D.
 
-    Indices of a palette are the values; grey values stored as colours are one value again, and so
-    are numbers within 0.001 of whole ones, where all are.
+    Indices of a palette are the values; grey values stored as colours are one value again. Numbers
+    within 0.001 of whole ones are these.
 
     Raises:
-        ReadError: a damaged file, a colour picture, or another number of axes.
+        ReadError: a damaged file, a colour picture, or values that are no whole numbers.
     """
     stored = read_stored(path)
     array = stored.array
@@ -68,15 +68,23 @@ def read_map(path: PathLike) -> Stored:
                 f"{array.shape[-1]} channels; store values 0, 1, 2, ..., slices on an axis Z"
             )
         array = array[..., 0]
+    return Stored(_integers(path, array), stored.spacing)
+
+
+def _integers(path: PathLike, array: np.ndarray) -> np.ndarray:
+    if array.dtype.kind in "iu":
+        return array
     if array.dtype == bool:
-        array = array.astype(np.uint8)
-    return Stored(_without_noise(array), stored.spacing)
-
-
-def _without_noise(array: np.ndarray) -> np.ndarray:
-    if array.dtype.kind != "f":
-        return array
-    if not np.isfinite(array).all():
-        return array
-    rounded = np.rint(array)
-    return rounded if (np.abs(array - rounded) <= _WHOLE).all() else array
+        return array.astype(np.uint8)
+    # NaN and infinity become some number, which is not near them.
+    with np.errstate(invalid="ignore"):
+        rounded = np.rint(array)
+        near = np.abs(array - rounded) <= _WHOLE
+        whole = rounded.astype(np.int32)
+    odd = array[~near | (whole != rounded)]
+    if odd.size:
+        raise ReadError(
+            f"{path}: expected whole numbers, one a class, got {odd[0]:.7g} at {odd.size} of "
+            f"{array.size} places; threshold probabilities, or relabel the file"
+        )
+    return whole

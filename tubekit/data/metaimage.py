@@ -47,7 +47,8 @@ def read_metaimage(data: bytes, name: str | PurePath) -> Stored:
         raise ReadError(
             f"{name}: expected binary values in one file, got {file}; write the image again as .mha"
         )
-    values = data[begin:] if file == "LOCAL" else _beside(name, file)
+    beside = values_file(data, name)
+    values = _read(beside, name) if beside else data[begin:]
     if header.get("CompressedData", "False") == "True":
         values = zlib.decompress(values)
     big = "True" in (header.get("BinaryDataByteOrderMSB"), header.get("ElementByteOrderMSB"))
@@ -62,9 +63,19 @@ def read_metaimage(data: bytes, name: str | PurePath) -> Stored:
     return Stored(array.reshape(size), _place(header, len(shape), kept), channels=channels > 1)
 
 
+def values_file(data: bytes, name: str | PurePath) -> Path | None:
+    """The file of values, in the folder of the header; ``None`` where they follow the header.
+
+    Raises:
+        ValueError: no header.
+    """
+    file = _header(data)[0][_LAST]
+    return None if file == "LOCAL" else Path(name).parent / Path(file).name
+
+
 def _header(data: bytes) -> tuple[dict[str, str], int]:
     """The lines ``key = value`` and where the values begin: the last key names their file."""
-    end = re.search(rb"^ElementDataFile\s*=.*?\n", data, re.MULTILINE)
+    end = re.search(rb"^ElementDataFile\s*=.*?(?:\n|\Z)", data, re.MULTILINE)
     if end is None:
         raise ValueError("no line ElementDataFile")
     lines = data[: end.end()].decode("ascii", "replace").splitlines()
@@ -72,9 +83,7 @@ def _header(data: bytes) -> tuple[dict[str, str], int]:
     return {key.strip(): value.strip() for key, value in pairs}, end.end()
 
 
-def _beside(name: str | PurePath, file: str) -> bytes:
-    """The file of values, which lies in the folder of the header."""
-    path = Path(name).parent / Path(file).name
+def _read(path: Path, name: str | PurePath) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:

@@ -1,6 +1,7 @@
 """NRRD (.nrrd, .nhdr), as 3D Slicer writes it: the fastest axis first in the file, last here."""
 
 import io
+import re
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -50,6 +51,13 @@ def read_nrrd(data: bytes, name: str | PurePath) -> Stored:
     rest = [i for i in range(array.ndim) if i not in order]
     array = array.transpose([*rest, *order]).reshape([array.shape[i] for i in order])
     return Stored(np.ascontiguousarray(array), _place(header, space), channels=bool(more))
+
+
+def values_file(data: bytes, name: str | PurePath) -> Path | None:
+    """The file of values that a header names; ``None`` where they follow the header."""
+    header = re.split(rb"\r?\n\r?\n", data, maxsplit=1)[0]
+    found = re.search(rb"^data ?file:[ \t]*(.+?)\s*$", header, re.MULTILINE | re.IGNORECASE)
+    return Path(name).parent / found[1].decode("utf-8", "surrogateescape") if found else None
 
 
 def _kinds(header: dict[str, Any], ndim: int, axes: list[int]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float32, Integer, Shaped, UInt8
+from jaxtyping import Bool, Float32, Integer, UInt8
 
 from tubekit._accept import PathLike, Whole, whole
 from tubekit._accept import path as as_path
@@ -117,7 +117,7 @@ def _read_map(path: PathLike, dimensions: int) -> Stored:
 
 
 def _as_classes(
-    path: Path, array: Shaped[np.ndarray, "*s"], labels: Labels
+    path: Path, array: Integer[np.ndarray, "*s"], labels: Labels
 ) -> Integer[np.ndarray, "*r"]:
     classes = _classes(path, array, labels)
     if labels.pool > 1:
@@ -157,11 +157,13 @@ def read_case(
     paths = {role: as_path(file) for role, file in given.items()}
     ndim = manifest.dimensions
     first = paths.get("image") or next(iter(paths.values()))
+    maps: dict[Path, Stored] = {}
     if "image" in paths:
         image, spacing = read_image(first, dimensions=ndim)
     else:
-        drawn = _read_map(first, ndim)
-        image, spacing = np.zeros((0, *drawn.array.shape), np.float32), drawn.spacing
+        maps[first] = _read_map(first, ndim)
+        image = np.zeros((0, *maps[first].array.shape), np.float32)
+        spacing = maps[first].spacing
     grid, affine = image.shape[1:], spacing.affine if isinstance(spacing, Placed) else None
     if manifest.spacing.value is not None:
         spacing = tuple(manifest.spacing.value)
@@ -176,7 +178,7 @@ def read_case(
         _same_grid(first, paths["valid"], grid, valid.shape)
     if "label" in paths:
         path = paths["label"]
-        stored = onto(_read_map(path, ndim), affine, path)
+        stored = onto(maps.get(path) or _read_map(path, ndim), affine, path)
         values = stored.array
         if valid is not None and values.shape == grid and _IGNORED not in manifest.labels.values:
             values = np.where((values == _IGNORED) & ~valid, values.dtype.type(0), values)
@@ -189,7 +191,7 @@ def read_case(
             part_path = paths.get(PART + part)
             if part_path is None:  # a structure that this case does not have
                 continue
-            drawn = onto(_read_map(part_path, ndim), affine, part_path)
+            drawn = onto(maps.get(part_path) or _read_map(part_path, ndim), affine, part_path)
             _same_grid(first, part_path, grid, drawn.array.shape)
             _same_spacing(part_path, spacing, drawn.spacing)
             label[drawn.array != 0] = manifest.labels.names.index(name)
@@ -197,24 +199,20 @@ def read_case(
 
 
 def _classes(
-    path: Path, array: Shaped[np.ndarray, "*s"], labels: Labels
+    path: Path, array: Integer[np.ndarray, "*s"], labels: Labels
 ) -> UInt8[np.ndarray, "*s"]:
     """Stored values to class indices, through a table since maps are large and values few."""
     values = np.array(labels.values)
-    if array.dtype.kind not in "iub" or (
-        array.size and (array.min() < 0 or array.max() > values.max())
-    ):
+    if array.size and (array.min() < 0 or array.max() > values.max()):
         fits = np.isin(array, values)
     else:
         table = np.full(values.max() + 1, _NO_CLASS, np.uint8)
         table[values] = np.arange(len(values))
-        classes = table[array.astype(np.uint8) if array.dtype == bool else array]
+        classes = table[array]
         fits = classes != _NO_CLASS
         if fits.all():
             return classes
-    if fits.all():  # floats that are whole numbers, as some NIfTI writers store labels
-        return _classes(path, array.astype(np.int64), labels)
-    found = ", ".join(f"{v:g}" for v in np.unique(array[~fits])[:5])
+    found = ", ".join(f"{v}" for v in np.unique(array[~fits])[:5])
     raise ReadError(
         f"{path}: expected label values {labels.values} for {', '.join(labels.names)}, got "
         f"{found}; relabel the file or correct labels.values in the manifest"

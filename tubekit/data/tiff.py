@@ -115,6 +115,8 @@ def _by_pillow(series: Any, data: bytes) -> np.ndarray | None:
     made = np.stack(pages)
     if series.keyframe.planarconfig == 2 and made.ndim == 4:
         made = np.moveaxis(made, -1, 1)
+    if series.keyframe.photometric == tifffile.PHOTOMETRIC.MINISWHITE and made.itemsize == 1:
+        made = ~made  # Pillow shows such values as they are seen; stored they count from white
     if made.dtype != series.dtype or made.size != series.size:
         return None
     return made.reshape(series.shape)

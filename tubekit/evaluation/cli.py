@@ -59,6 +59,7 @@ def evaluate_command(
 
     from tubekit.evaluation.files import Options
     from tubekit.evaluation.names import class_names
+    from tubekit.evaluation.pairs import PER_CLASS
 
     with extra("evaluate", "tubekit evaluate"):
         from tubekit.evaluation.facts import listed
@@ -75,7 +76,7 @@ def evaluate_command(
         ignore = next((k for k, name in called.items() if name == "ignore"), None)
     called = {k: name for k, name in called.items() if k != ignore}
     options = Options(
-        classes=classes or max(called, default=1) or 1,
+        classes=classes or (layout not in PER_CLASS and max(called, default=1)) or 1,
         labels=_numbers("labels", label_list, int) if label_list else None,
         names=called,
         ignore=ignore,

@@ -51,7 +51,8 @@ def facts(
             f"{options.penalty_mm:g} mm where one mask alone is empty"
         )
     if ghosts:
-        rows["In no file"] = f"class {listed(ghosts)}: in no table below"
+        told = "in no table below" if options.several else "undefined in all cases"
+        rows["In no file"] = f"class {listed(ghosts)}: {told}"
     items = "".join(f"<dt>{key}</dt><dd>{escape(value)}</dd>" for key, value in rows.items())
     return f"<dl>{items}</dl>"
 

@@ -3,20 +3,19 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, SupportsFloat
 
 import numpy as np
-from jaxtyping import Bool, Integer, Shaped
+from jaxtyping import Integer
 
 from tubekit import _accept, _check
-from tubekit._accept import Array, SpacingLike, Whole
+from tubekit._accept import Array, Numbers, SpacingLike, Whole
 from tubekit.data.decode import ReadError, Stored
 from tubekit.data.folders import read_map
 from tubekit.data.placing import onto
 from tubekit.evaluation.pairs import LAYOUTS, PER_CLASS, Pair
-from tubekit.metrics.cases import Classes
-from tubekit.metrics.pair import check_empty
-from tubekit.metrics.surface import check_tolerance
+from tubekit.metrics.cases import Classes, listed_classes
+from tubekit.metrics.report import Asked
 from tubekit.types import Spacing
 
 
@@ -38,58 +37,60 @@ class Options:
             distances are this where one mask alone is empty; ``None`` lists it without numbers.
         layout: of the folders, one of ``tubekit.evaluation.pairs.LAYOUTS``.
     Raises:
-        ValueError: a negative tolerance, a spacing that is not positive, or an unknown word.
+        ValueError: as ``case_report``; an ignored value that is a class; several classes where each
+            has files of its own.
     """
 
     classes: Whole = 1
     spacing: SpacingLike | None = None
     from_header: bool = False
-    tolerances_mm: SpacingLike = (1.0,)
+    tolerances_mm: Numbers = (1.0,)
     hd95: Sequence[str] = ("max",)
     nsd: Sequence[str] = ("count",)
     labels: Sequence[Whole] | Array | None = None
-    names: Mapping[int, str] = dataclasses.field(default_factory=dict)
+    names: Mapping[Any, str] = dataclasses.field(default_factory=dict)
     ignore: Whole | None = None
     empty: str = "nan"
-    penalty_mm: float | None = None
+    penalty_mm: SupportsFloat | None = None
     layout: str = "auto"
 
     def __post_init__(self) -> None:
-        tolerances = tuple(float(tolerance) for tolerance in self.tolerances_mm)
-        for tolerance in tolerances:
-            check_tolerance(tolerance)
-        sides = self.spacing
+        asked = Asked.of(self.tolerances_mm, self.hd95, self.nsd, self.empty, self.penalty_mm)
+        sides, labels, ignore = self.spacing, self.labels, self.ignore
         if sides is not None:
             sides = _check.spacing(sides, len(sides))
-        labels = self.labels
+        classes = _accept.whole("classes", self.classes)
         if labels is not None:
-            labels = tuple(_accept.whole("a label", k) for k in labels)
-        classes, ignore = _accept.whole("classes", self.classes), self.ignore
+            labels = listed_classes(labels)
         if ignore is not None:
             ignore = _accept.whole("ignore", ignore, at_least=-(2**31))
             if ignore in (labels or range(classes + 1)):
                 raise ValueError(
                     f"ignore must be none of the classes asked for, got {ignore}; say which it is"
                 )
-        if self.penalty_mm is not None and not self.penalty_mm > 0:
-            raise ValueError(f"penalty_mm must be above 0, got {self.penalty_mm}; e.g. 100")
-        check_empty(self.empty)
         _check.option("layout", self.layout, LAYOUTS)
+        several = classes if labels is None else len(labels)
+        if self.layout in PER_CLASS and several > 1:
+            raise ValueError(
+                f"expected one class in each file of the layout {self.layout}, got {several}; "
+                "leave out classes, or choose the layout case"
+            )
         # Plain values, which the key of a result can be made of.
-        plain = {"classes": classes, "spacing": sides, "tolerances_mm": tolerances}
-        for name, value in (plain | {"labels": labels, "ignore": ignore}).items():
+        plain = {
+            **asked._asdict(),
+            "classes": classes,
+            "spacing": sides,
+            "labels": labels,
+            "names": {_accept.whole("a class", k, 0): str(v) for k, v in self.names.items()},
+            "ignore": ignore,
+        }
+        for name, value in plain.items():
             object.__setattr__(self, name, value)
 
     @property
     def asked(self) -> Classes:
         """The classes as ``case_report`` takes them."""
         return self.classes if self.labels is None else self.labels
-
-    def foreground(self, classes: Integer[np.ndarray, "*s"]) -> Bool[np.ndarray, "*s"]:
-        """Where a class map holds any of the classes asked for."""
-        if self.labels is not None:
-            return np.isin(classes, [int(k) for k in self.labels])
-        return (classes > 0) & (classes != (0 if self.ignore is None else self.ignore))
 
     @property
     def several(self) -> bool:
@@ -104,7 +105,7 @@ class ReadPair(NamedTuple):
     pred: Integer[np.ndarray, "*s"]
     label: Integer[np.ndarray, "..."]
     spacing: Spacing
-    note: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def read_pair(pair: Pair, options: Options) -> ReadPair:
@@ -115,13 +116,18 @@ def read_pair(pair: Pair, options: Options) -> ReadPair:
         ValueError: a spacing that does not fit the number of axes.
     """
     stored = read_map(pair.label)
-    label = _classes(pair.label, stored.array, options, options.ignore)
+    notes: tuple[str, ...] = ()
+    label = _classes(pair.label, stored.array, options, is_label=True)
+    ignore = 0 if options.ignore is None else int(options.ignore)
+    if label.any() and np.isin(label, (0, ignore)).all():
+        notes += (f"The label holds no class, only the ignored value {ignore}.",)
     try:
-        pred, note = _prediction(pair, label, stored, options), ""
+        pred = _prediction(pair, label, stored, options)
     except (ValueError, OSError) as error:
         if options.penalty_mm is None:
             raise
-        pred, note = np.zeros(label.shape, np.uint8), f"Counted as an empty prediction: {error}"
+        pred = np.zeros(label.shape, np.uint8)
+        notes += (f"Counted as an empty prediction: {error}",)
     spacing = options.spacing
     if options.from_header:
         spacing = stored.spacing
@@ -130,7 +136,7 @@ def read_pair(pair: Pair, options: Options) -> ReadPair:
                 f"{pair.label}: expected a spacing in the header, got none in this format; "
                 "pass --spacing, or neither for distances in voxels"
             )
-    return ReadPair(pred, label, _check.spacing(spacing, label.ndim), note)
+    return ReadPair(pred, label, _check.spacing(spacing, label.ndim), notes)
 
 
 def _prediction(
@@ -139,7 +145,7 @@ def _prediction(
     if pair.pred is None:
         raise ReadError(f"no prediction for {pair.label}; predict it")
     stored = onto(read_map(pair.pred), place.affine, f"{pair.pred} and {pair.label}")
-    pred = _classes(pair.pred, stored.array, options)
+    pred = _classes(pair.pred, stored.array, options, is_label=False)
     if pred.shape != label.shape:
         raise ReadError(
             f"{pair.pred} and {pair.label}: expected one shape, got {pred.shape} and "
@@ -149,29 +155,22 @@ def _prediction(
 
 
 def _classes(
-    path: Path, array: Shaped[np.ndarray, "*s"], options: Options, ignore: Whole | None = None
+    path: Path, array: Integer[np.ndarray, "*s"], options: Options, *, is_label: bool
 ) -> Integer[np.ndarray, "*s"]:
     """Class indices and the ignored value; with one class a mask may be stored as 0 and 255."""
-    fits = array.dtype.kind in "biu"
-    if array.dtype.kind == "f":
-        fits = bool(np.isfinite(array).all() and (array == np.rint(array)).all())
+    ignore = options.ignore if is_label else None
     known = array if ignore is None else array[array != ignore]
-    low, high = (known.min(), known.max()) if known.size else (0, 0)
-    only = options.labels is None and options.classes == 1
-    if fits and only and high == 255 and np.isin(known, (0, 255)).all():
+    low, high = (int(known.min()), int(known.max())) if known.size else (0, 0)
+    if options.asked in (1, (1,)) and high == 255 and np.isin(known, (0, 255)).all():
         array, high = np.where(array == 255, array.dtype.type(1), array), 1
     limit = high if options.labels is not None else int(options.classes)
-    if not fits and array.dtype.kind == "f":
-        odd = array[array != np.rint(array)]
+    if low < 0 or high > limit:
+        mark = ""
+        if is_label and ignore is None and (low < 0 or high == 255):
+            value = 255 if high == 255 else low
+            mark = f"--ignore {value} where that marks unlabelled voxels, "
         raise ReadError(
-            f"{path}: expected whole numbers 0..{limit}, got {odd.flat[0]:.7g} at {odd.size} of "
-            f"{array.size} places among them; threshold probabilities, or relabel the file"
+            f"{path}: expected whole numbers 0..{limit}, got values {low}..{high} of type "
+            f"{array.dtype}; pass --classes, {mark}or relabel the file"
         )
-    if not fits or low < 0 or high > limit:
-        mark = f"--ignore {high if high == 255 else low:g} where that marks unlabelled voxels, "
-        raise ReadError(
-            f"{path}: expected whole numbers 0..{limit}, got values {low:.7g}..{high:.7g} of type "
-            f"{array.dtype}; pass --classes, {mark if fits and (low < 0 or high == 255) else ''}"
-            "or relabel the file"
-        )
-    return array.astype(np.min_scalar_type(int(high)) if ignore is None else np.int32)
+    return array.astype(np.min_scalar_type(high) if ignore is None else np.int32)

@@ -27,7 +27,8 @@ class Evaluation(NamedTuple):
         results: numbers, case by case.
         failures: cases without numbers, and why.
         report: the page; tables lie beside it.
-        ghosts: classes that were asked for and that no file holds; they are in no table.
+        ghosts: classes that were asked for and that no file holds; of several they are in
+            no table.
     """
 
     results: list[CaseResult]

@@ -1,7 +1,6 @@
 """Pictures of a report: one dot per case, and mistakes drawn over the worst and best cases."""
 
 import base64
-import functools
 import math
 from collections.abc import Sequence
 from html import escape
@@ -12,6 +11,7 @@ from jaxtyping import Bool
 from tubekit.evaluation.files import Options, read_pair
 from tubekit.evaluation.pairs import Pair
 from tubekit.geometry._input import without_flat_axes
+from tubekit.metrics.cases import class_maps
 from tubekit.metrics.pair import joint_box
 from tubekit.plots import overlay, png_bytes
 from tubekit.types import Spacing
@@ -86,8 +86,9 @@ def case_picture(pairs: Sequence[Pair], options: Options) -> tuple[str, str]:
     """
     read = [read_pair(pair, options) for pair in pairs]
     spacing = read[0].spacing
-    pred = functools.reduce(np.logical_or, (options.foreground(maps.pred) for maps in read))
-    label = functools.reduce(np.logical_or, (options.foreground(maps.label) for maps in read))
+    measured = [class_maps(one.pred, one.label, options.asked, options.ignore) for one in read]
+    pred = np.logical_or.reduce([maps.pred > 0 for maps in measured])
+    label = np.logical_or.reduce([maps.target > 0 for maps in measured])
     (pred, spacing), (label, _) = without_flat_axes(pred, spacing), without_flat_axes(label)
     if pred.ndim == 3:
         pred, label = np.any(pred, axis=0), np.any(label, axis=0)

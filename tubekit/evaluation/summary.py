@@ -82,8 +82,7 @@ def _draws(n: int) -> Int64[np.ndarray, "draws n"]:
 
 def ghosts(results: Sequence[CaseResult]) -> list[str]:
     """Classes that no prediction and no label holds."""
-    in_all = [name for name in results[0].absent if all(name in r.absent for r in results)]
-    return in_all if any("/" in name for r in results for name in r.values) else []
+    return [name for name in results[0].absent if all(name in r.absent for r in results)]
 
 
 def metric_names(results: Sequence[CaseResult], left_out: Collection[str] = ()) -> list[str]:

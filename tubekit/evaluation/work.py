@@ -14,14 +14,15 @@ from typing import Any
 
 import tubekit
 from tubekit._machine import processes
-from tubekit.data.storage import file_sha256, write_atomic
+from tubekit.data.decode import content_sha256
+from tubekit.data.storage import write_atomic
 from tubekit.evaluation.files import Options, read_pair
 from tubekit.evaluation.pairs import Failure, Pair
 from tubekit.metrics import CaseReport, case_report
-from tubekit.metrics.cases import side_by_side
+from tubekit.metrics.cases import by_class
 
 # Part of every key: raise it when a number changes its meaning, so that old results are not used.
-_FORMAT = 3
+_FORMAT = 4
 _STARTING_S = 3.0
 """What it takes to start processes: a folder of small cases is done sooner without."""
 
@@ -86,7 +87,7 @@ def one(pair: Pair, options: Options, folder: Path) -> CaseResult | Failure:
             penalty_mm=options.penalty_mm,
             names=options.names,
         ).to_dict()
-        report["notes"] += [maps.note] * bool(maps.note)
+        report["notes"] += maps.notes
         write_atomic(path, json.dumps(report, allow_nan=False).encode())
         return _result(pair, report)
     # Whatever is wrong with one case must not stop the others.
@@ -104,8 +105,8 @@ def key(pair: Pair, options: Options) -> str:
     content = {
         "format": _FORMAT,
         "version": tubekit.__version__,
-        "pred": pair.pred and file_sha256(pair.pred),
-        "label": file_sha256(pair.label),
+        "pred": pair.pred and content_sha256(pair.pred),
+        "label": content_sha256(pair.label),
         "options": dataclasses.asdict(options),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
@@ -146,7 +147,7 @@ def of_parts(parts: Sequence[CaseResult]) -> CaseResult:
     notes = (f"{part}: {note}" for part, result in classes.items() for note in result.notes)
     return dataclasses.replace(
         first,
-        values=side_by_side({p: r.values for p, r in classes.items()}, present, None),
+        values=by_class({p: r.values for p, r in classes.items()}, present, None),
         absent=absent,
         notes=tuple(notes),
         part="",

@@ -78,7 +78,7 @@ def predict_command(
         from tubekit.experiments.recipes import recipe
 
     found = recipe(chapter, profile, recipe_id)  # type: ignore[arg-type]
-    predict_file(found, image, output, seed=seed, device=device)
+    predict_file(found, image, output, seed=seed, device=device, say=print)
     print(f"wrote {output}")
 
 

@@ -58,7 +58,7 @@ def liver_split(
         spacing_mm: edge of a voxel; cases are resampled to it.
         validation: rendered patients that select weights, taken from the training side.
         limit: at most this many training, validation and test cases each; ``None`` for all.
-        vesselness: name of settings in ``data.VESSELNESS`` to append the map, or ``None``.
+        vesselness: name of settings in ``preparation.VESSELNESS`` to append the map, or ``None``.
     """
     try:
         cases = rendered_cases(spacing_mm, None if limit is None else 3 * limit)

@@ -1,14 +1,13 @@
 """Segment a file with the network of a recipe, prepared as the images of its training were."""
 
 import inspect
+from collections.abc import Callable
 from pathlib import Path
-
-from torch import nn
 
 from tubekit.data import read_image, write_label
 from tubekit.data.storage import cache_root
 from tubekit.experiments import run as runs
-from tubekit.experiments.data import window_of
+from tubekit.experiments.data import Split, window_of
 from tubekit.experiments.liver import liver_split
 from tubekit.experiments.preparation import Preparation
 from tubekit.experiments.recipe import Recipe
@@ -33,12 +32,19 @@ def preparation_of(data: Spec) -> Preparation:
 
 
 def predict_file(
-    recipe: Recipe, image: Path, output: Path, *, seed: int = 0, device: str = "auto"
+    recipe: Recipe,
+    image: Path,
+    output: Path,
+    *,
+    seed: int = 0,
+    device: str = "auto",
+    say: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Write the label map of one image, on its own grid and where it lies.
 
-    The network is trained by the first call, and kept by digest and seed in the cache folder; a
-    call after an interruption goes on where it was.
+    The network is trained by the first call, and kept in the cache folder by digest, seed and
+    what the data were (a phantom takes the place of images that are absent); a call after an
+    interruption goes on where it was. Nothing is tested.
 
     Args:
         recipe: of the book.
@@ -46,8 +52,9 @@ def predict_file(
         output: to write, ``.png`` in 2-D or ``.nii.gz``.
         seed: of the training.
         device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
+        say: gets a line about what the network is trained on.
     Raises:
-        ValueError: an image with another number of axes or channels; nothing is written then.
+        ValueError: an image with another number of axes or channels; nothing is trained then.
     """
     device = resolve_device(device)
     array, spacing = read_image(image)
@@ -61,18 +68,20 @@ def predict_file(
     case = Case(image.name, array, None, (1.0,) * axes if spacing is None else spacing)
     preparation = preparation_of(recipe.data)
     prepared = preparation.apply(case)
-    kept = cache_root() / "networks" / f"{recipe.digest[:16]}-{seed}-{device}.pt"
-    _, network, _ = runs.run(recipe, seed, device=device, checkpoint=kept, progress=True)
-    _check_channels(network, prepared, case, recipe)
+
+    def kept(split: Split) -> Path:
+        wanted = len(split.train[0].image)
+        if wanted != len(prepared.image):
+            raise ValueError(
+                f"expected an image with {wanted - prepared.derived} channel(s) for {recipe.id}, "
+                f"got {len(array)} in {image.name}; convert the image"
+            )
+        say(f"{recipe.id} is trained on {len(split.train)} cases ({split.source})")
+        name = f"{recipe.digest[:16]}-{split.source}-{seed}-{device}.pt"
+        return cache_root() / "networks" / name
+
+    _, network, _ = runs.run(
+        recipe, seed, device=device, checkpoint=kept, tested=False, progress=True
+    )
     label = runs.predict(network, prepared, recipe, device)
     write_label(output, preparation.back(label, prepared, case), spacing)
-
-
-def _check_channels(network: nn.Module, prepared: Case, case: Case, recipe: Recipe) -> None:
-    wanted = getattr(network, "in_channels", len(prepared.image))
-    if wanted != len(prepared.image):
-        channels = wanted - prepared.derived
-        raise ValueError(
-            f"expected an image with {channels} channel(s) for {recipe.id}, got "
-            f"{len(case.image)} in {case.id}; convert the image"
-        )

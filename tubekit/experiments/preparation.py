@@ -1,4 +1,7 @@
-"""What the data of a recipe do to every image, in training and when it predicts."""
+"""What the data of a recipe do to every image, for an image that is not of the data.
+
+The data themselves do it while they are read; that both agree to the bit is tested.
+"""
 
 import dataclasses
 from collections.abc import Mapping

@@ -26,7 +26,8 @@ def run(
     *,
     device: str = "auto",
     precision: str = "auto",
-    checkpoint: Path | None = None,
+    checkpoint: Path | Callable[[Split], Path] | None = None,
+    tested: bool = True,
     progress: bool = False,
 ) -> tuple[Record, nn.Module, Split]:
     """Train and test. The network comes back with its best validation weights.
@@ -34,11 +35,15 @@ def run(
     Args:
         device: ``cpu``, ``cuda`` or ``auto``.
         precision: ``32-true``, ``bf16-mixed`` or ``auto``.
-        checkpoint: a file to resume from and to write to.
+        checkpoint: a file to resume from and to write to; or what names it, once the data are
+            known and before anything is trained.
+        tested: measure the test cases; else the record has none.
+        progress: show a bar.
     """
     began = time.perf_counter()
     device = resolve_device(device)
     split: Split = recipe.data.build(seed=seed)
+    kept = checkpoint(split) if callable(checkpoint) else checkpoint
     with deterministic(seed):
         network = build_network(recipe, split)
     loss = recipe.loss.build()
@@ -61,13 +66,14 @@ def run(
         optimizer=recipe.optimizer,
         precision=precision,
         device=device,
-        checkpoint=checkpoint,
+        checkpoint=kept,
         validate=validation_score(recipe, split, device),
         validate_every=max(1, recipe.steps // recipe.validations),
         seed=seed,
         progress=progress,
     )
-    cases = test(network, split.test, recipe, split.classes, device, recipe.metrics)
+    asked = split.test if tested else []
+    cases = test(network, asked, recipe, split.classes, device, recipe.metrics)
     record = make_record(recipe, seed, split, fitted, cases, network, device)
     record.seconds_total = round(time.perf_counter() - began, 2)
     return record, network, split

@@ -8,19 +8,25 @@ from tubekit._accept import Array
 from tubekit.types import Spacing
 
 
-def plain_image(name: str, value: Shaped[Array, "*s"]) -> Shaped[np.ndarray, "*s"]:
-    """Return an array that every compiled loop takes; ValueError unless it is 2-D or 3-D.
-
-    Read-only arrays are copied: a loop would be compiled once more for them.
-    """
-    image = _accept.array(name, value)
-    _check.dimensions(name, image, (2, 3))
-    return image if image.flags.writeable else image.copy()
-
-
 def binary_image(mask: Shaped[Array, "*s"]) -> Bool[np.ndarray, "*s"]:
     """Return ``mask`` as bool; ValueError unless it is 2-D or 3-D and holds only 0 and 1."""
-    return _check.binary("mask", plain_image("mask", mask))
+    return _writeable(_check.binary("mask", _array("mask", mask)))
+
+
+def class_image(label: Shaped[Array, "*s"]) -> Shaped[np.ndarray, "*s"]:
+    """Return ``label`` as integers or bool; ValueError unless 2-D or 3-D and without fractions."""
+    return _writeable(_accept.classes("label", _array("label", label)))
+
+
+def _array(name: str, value: Shaped[Array, "*s"]) -> Shaped[np.ndarray, "*s"]:
+    image = _accept.array(name, value)
+    _check.dimensions(name, image, (2, 3))
+    return image
+
+
+def _writeable(image: Shaped[np.ndarray, "*s"]) -> Shaped[np.ndarray, "*s"]:
+    """A copy of a read-only array: a loop would be compiled once more for it."""
+    return image if image.flags.writeable else image.copy()
 
 
 def without_flat_axes(

@@ -33,9 +33,12 @@ def of_arrays_too(operation: Callable[..., Tensor]) -> Callable[..., Any]:
         image = arguments[0] if arguments else options.get(name)
         if not isinstance(image, np.ndarray):
             return operation(*arguments, **options)
-        plain = torch.from_numpy(_accept.array(name, image).copy())
+        plain = _accept.array(name, image)
+        # Torch knows hardly an operation on the wider unsigned integers.
+        wide = plain.dtype.kind == "u" and plain.itemsize > 1
+        tensor = torch.from_numpy(plain.astype(np.int64) if wide else plain.copy())
         others = {k: v for k, v in options.items() if k != name}
-        return operation(plain, *arguments[1:], **others).numpy()
+        return operation(tensor, *arguments[1:], **others).numpy()
 
     return called
 

@@ -63,6 +63,7 @@ def reconnect(
     steps = _check.spacing(spacing, skeleton.ndim)
     _check.option("to", to, TARGETS)
     min_voxels = _accept.whole("min_voxels", min_voxels)
+    max_distance = _accept.numbers("max_distance", max_distance)
     if not isinstance(max_distance, Real) or not float(max_distance) >= 0:
         raise ValueError(
             f"max_distance must be a number of at least 0, got {max_distance!r}; pass the longest "

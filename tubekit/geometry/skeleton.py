@@ -5,7 +5,7 @@ from jaxtyping import Bool, Shaped
 
 from tubekit import _accept
 from tubekit._accept import Array, Whole
-from tubekit.geometry._input import binary_image, plain_image, without_flat_axes
+from tubekit.geometry._input import binary_image, class_image, without_flat_axes
 from tubekit.geometry.centerline import centerline
 from tubekit.geometry.kernels.tube import draw_tube
 
@@ -73,7 +73,7 @@ def tubed_skeleton(
         >>> tube.max(), bool((tube[label == 0] == 0).all())
         (np.uint8(2), True)
     """
-    given = _label(_accept.classes("label", plain_image("label", label)), ignore_label)
+    given = _label(class_image(label), ignore_label)
     radius = _accept.whole("radius", radius, at_least=0)
     image, _ = without_flat_axes(given)
     ignored = None if ignore_label is None else image == ignore_label

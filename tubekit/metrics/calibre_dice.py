@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from tubekit import _check
-from tubekit._accept import SpacingLike
+from tubekit._accept import Numbers, SpacingLike
 from tubekit.geometry import skeletonize
 from tubekit.geometry._input import without_flat_axes
 from tubekit.metrics.calibre import calibre_scores, calibres, nearest_width
@@ -53,7 +53,7 @@ def dice_by_diameter(
     target: Mask,
     *,
     spacing: SpacingLike | None = None,
-    bounds_mm: SpacingLike = BOUNDS_MM,
+    bounds_mm: Numbers = BOUNDS_MM,
 ) -> tuple[float, ...]:
     """Dice among the vessels of each calibre, narrow to wide, each in [0, 1].
 

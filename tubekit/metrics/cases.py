@@ -96,7 +96,11 @@ def class_maps(
     pred, target = _accept.array("pred", pred), _accept.array("target", target)
     _check.same_shape(pred=pred, target=target)
     listed = isinstance(classes, Sequence) or (isinstance(classes, Array) and classes.ndim > 0)
-    wanted = _listed(classes) if listed else tuple(range(1, _accept.whole("classes", classes) + 1))
+    wanted = (
+        listed_classes(classes)
+        if listed
+        else tuple(range(1, _accept.whole("classes", classes) + 1))
+    )
     ignored = 0
     if ignore is not None:
         out = target == _accept.whole("ignore", ignore, at_least=-(2**31))
@@ -113,7 +117,12 @@ def class_maps(
     return ClassMaps(plain("pred", pred), plain("target", target), wanted, ignored)
 
 
-def _listed(classes: Any) -> tuple[int, ...]:
+def listed_classes(classes: Any) -> tuple[int, ...]:
+    """The classes of a list as plain numbers.
+
+    Raises:
+        ValueError: none, one of them twice, or one that is no class.
+    """
     wanted = tuple(_accept.whole("a class", k) for k in classes)
     if not wanted or len(set(wanted)) < len(wanted):
         raise ValueError(f"expected a list of different classes, got {wanted}; e.g. [1, 2, 15]")
@@ -132,7 +141,7 @@ def over_classes(
     target: np.ndarray,
     classes: tuple[int, ...],
     measure: Callable[[np.ndarray, np.ndarray], Values],
-    names: Mapping[int, str] | None = None,
+    names: Mapping[Any, str] | None = None,
 ) -> OverClasses:
     """Values of all foreground and, with more than one class, of each class and their mean."""
     named = {k: (names or {}).get(k, str(k)) for k in classes}
@@ -147,10 +156,10 @@ def over_classes(
             set(classes) - set(present), measure(*np.zeros((2, *pred.shape), bool))
         )
     per_class = {named[k]: found[k] for k in classes}
-    return OverClasses(side_by_side(per_class, [named[k] for k in present], union), absent)
+    return OverClasses(by_class(per_class, [named[k] for k in present], union), absent)
 
 
-def side_by_side(
+def by_class(
     per_class: Mapping[str, Values], present: Iterable[str], union: Values | None
 ) -> Values:
     """``dice/1``, ``dice/2``, ..., ``dice/mean`` over what is present, and ``dice/union``."""

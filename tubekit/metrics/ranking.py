@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float64, Shaped
+from jaxtyping import Bool, Float64, Shaped
 
 from tubekit import _accept, _check
 from tubekit._accept import Array
@@ -77,9 +77,16 @@ def roc_curve(
             f"target must hold object and background, got {positives} object voxels of "
             f"{mask.size}; choose another case or a larger field of view"
         )
-    thresholds = np.unique(scores)[::-1]
-    false_rate, true_rate = (_share_above(thresholds, scores[kind]) for kind in (~mask, mask))
+    false_rate, true_rate = _rates(scores, mask)
     return RocCurve(false_rate, true_rate, _area(false_rate, true_rate))
+
+
+def _rates(
+    scores: Shaped[np.ndarray, "*s"], mask: Bool[np.ndarray, "*s"]
+) -> tuple[Float64[np.ndarray, " n"], Float64[np.ndarray, " n"]]:
+    """Both shares; the thresholds are needed no longer."""
+    thresholds = np.unique(scores)[::-1]
+    return _share_above(thresholds, scores[~mask]), _share_above(thresholds, scores[mask])
 
 
 def _share_above(

@@ -1,13 +1,14 @@
 """All metrics of one pair of masks, with skeletons, surfaces and Betti numbers computed once."""
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, SupportsFloat
 
 import numpy as np
 from jaxtyping import Bool
 
 from tubekit import _check
-from tubekit._accept import SpacingLike, Whole
+from tubekit._accept import Numbers, SpacingLike, Whole
 from tubekit.geometry._input import without_flat_axes
 from tubekit.metrics.branches import branch_report
 from tubekit.metrics.calibre import calibre_scores
@@ -33,13 +34,42 @@ from tubekit.metrics.volume_distance import volume_distances
 from tubekit.types import Spacing
 
 
-class _Asked(NamedTuple):
-    spacing: Spacing
+class Asked(NamedTuple):
+    """What a report holds, as plain values; the arguments of ``case_report`` of these names."""
+
     tolerances_mm: tuple[float, ...]
     hd95: tuple[str, ...]
     nsd: tuple[str, ...]
     empty: str
     penalty_mm: float | None
+
+    @classmethod
+    def of(
+        cls,
+        tolerances_mm: Numbers,
+        hd95: Sequence[str],
+        nsd: Sequence[str],
+        empty: str,
+        penalty_mm: SupportsFloat | None,
+    ) -> "Asked":
+        """Check what people give.
+
+        Raises:
+            ValueError: a negative tolerance, a penalty that is no length, or an unknown word.
+        """
+        tolerances = tuple(float(tolerance) for tolerance in tolerances_mm)
+        for tolerance in tolerances:
+            check_tolerance(tolerance)
+        for chosen, allowed in ((hd95, HD95_DEFINITIONS), (nsd, NSD_DEFINITIONS)):
+            for name in chosen:
+                _check.option("definition", name, allowed)
+        check_empty(empty)
+        penalty = None if penalty_mm is None else float(penalty_mm)
+        if penalty is not None and not 0 < penalty < math.inf:
+            raise ValueError(
+                f"penalty_mm must be above 0 and finite, got {penalty}; pass millimetres, e.g. 100"
+            )
+        return cls(tolerances, tuple(hd95), tuple(nsd), empty, penalty)
 
 
 def case_report(
@@ -47,14 +77,14 @@ def case_report(
     target: Labels,
     *,
     spacing: SpacingLike | None = None,
-    tolerances_mm: SpacingLike = (1.0,),
+    tolerances_mm: Numbers = (1.0,),
     classes: Classes = 1,
     hd95: Sequence[str] = ("max",),
     nsd: Sequence[str] = ("count",),
     empty: str = "nan",
     ignore: Whole | None = None,
-    penalty_mm: float | None = None,
-    names: Mapping[int, str] | None = None,
+    penalty_mm: SupportsFloat | None = None,
+    names: Mapping[Any, str] | None = None,
 ) -> CaseReport:
     """Measure a prediction in every way at once, in the joint box of both masks.
 
@@ -79,8 +109,8 @@ def case_report(
     Returns:
         Values and their definitions.
     Raises:
-        ValueError: labels outside 0..classes, different shapes, a bad spacing or tolerance, or an
-            unknown definition.
+        ValueError: labels outside 0..classes, different shapes, a bad spacing, tolerance or
+            penalty, or an unknown definition.
 
     Example:
         >>> plate, other = np.zeros((2, 9, 9), bool)
@@ -88,29 +118,23 @@ def case_report(
         >>> case_report(plate, other, spacing=(2, 1)).values["hd95"]
         6.0
     """
-    for chosen, allowed in ((hd95, HD95_DEFINITIONS), (nsd, NSD_DEFINITIONS)):
-        for name in chosen:
-            _check.option("definition", name, allowed)
-    tolerances = tuple(float(tolerance) for tolerance in tolerances_mm)
-    for tolerance in tolerances:
-        check_tolerance(tolerance)
-    check_empty(empty)
+    asked = Asked.of(tolerances_mm, hd95, nsd, empty, penalty_mm)
     maps = class_maps(pred, target, classes, ignore)
     _check.dimensions("pred", maps.pred, (2, 3))
     sides = _check.spacing(spacing, maps.pred.ndim)
     found, steps = without_flat_axes(maps.pred, sides)
     true, _ = without_flat_axes(maps.target)
-    asked = _Asked(steps, tolerances, tuple(hd95), tuple(nsd), empty, penalty_mm)
     box = joint_box(found, true)
     beyond = found.size - found[box].size - maps.ignored
 
     def measure(one: np.ndarray, other: np.ndarray) -> dict[str, float]:
-        return _settled(_measure(one, other, beyond, asked), one, other, asked)
+        return _settled(_measure(one, other, beyond, steps, asked), one, other, asked)
 
     values, absent = over_classes(found[box], true[box], maps.classes, measure, names)
-    known = definitions_of(asked.hd95, tolerances, asked.nsd, empty, penalty_mm)
+    known = definitions_of(asked.hd95, asked.tolerances_mm, asked.nsd, empty, asked.penalty_mm)
     used = list(dict.fromkeys(name.partition("/")[0] for name in values))
-    only = (names or {}).get(maps.classes[0], ONLY)
+    first = maps.classes[0]
+    only = (names or {}).get(first, str(first))
     return CaseReport(
         values,
         sides,
@@ -134,7 +158,7 @@ def _notes(shape: tuple[int, ...], axes: int, ignored: int) -> tuple[str, ...]:
 
 
 def _settled(
-    values: dict[str, float], pred: np.ndarray, target: np.ndarray, asked: _Asked
+    values: dict[str, float], pred: np.ndarray, target: np.ndarray, asked: Asked
 ) -> dict[str, float]:
     """Values of empty masks by the conventions that were asked for."""
     found, true = bool(pred.any()), bool(target.any())
@@ -143,19 +167,23 @@ def _settled(
             if (perfect := perfect_value(name)) is not None:
                 values[name] = agreed(values[name], asked.empty, perfect)
     elif found != true and asked.penalty_mm is not None:
-        values |= {name: float(asked.penalty_mm) for name in values if is_distance(name)}
+        values |= {name: asked.penalty_mm for name in values if is_distance(name)}
     return values
 
 
 def _measure(
-    pred: Bool[np.ndarray, "*s"], target: Bool[np.ndarray, "*s"], beyond: int, asked: _Asked
+    pred: Bool[np.ndarray, "*s"],
+    target: Bool[np.ndarray, "*s"],
+    beyond: int,
+    spacing: Spacing,
+    asked: Asked,
 ) -> dict[str, float]:
     """All values of one pair cut out of an image with ``beyond`` more voxels of background."""
     table = counts(pred, target)
     table = table._replace(true_negative=table.true_negative + beyond)
     lines = centerlines(pred, target)
-    by_calibre = calibre_scores(pred, target, lines.target, asked.spacing, BOUNDS_MM)
-    apart = volume_distances(pred, target, asked.spacing)
+    by_calibre = calibre_scores(pred, target, lines.target, spacing, BOUNDS_MM)
+    apart = volume_distances(pred, target, spacing)
     betti = betti_errors(pred, target)
     return {
         "dice": table.dice,
@@ -165,10 +193,10 @@ def _measure(
         "false_positive_rate": table.false_positive_rate,
         "volume_ratio": table.volume_ratio,
         **centerline_scores(pred, target, lines)._asdict(),
-        "centerline_f1": line_f1(lines, asked.spacing),
-        "hallucination_rate": share_beyond(pred, target, asked.spacing),
+        "centerline_f1": line_f1(lines, spacing),
+        "hallucination_rate": share_beyond(pred, target, spacing),
         **{f"dice_{k}": v for k, v in zip(CALIBRES, by_calibre, strict=True)},
-        **_surface_values(pred, target, asked),
+        **_surface_values(pred, target, spacing, asked),
         "average_hausdorff": apart.average("mean"),
         "average_hausdorff_max": apart.average("max"),
         **{f"betti_error_{i}": float(error) for i, error in enumerate(betti.errors)},
@@ -191,7 +219,7 @@ def _branch_values(
 
 
 def _surface_values(
-    pred: Bool[np.ndarray, "*s"], target: Bool[np.ndarray, "*s"], asked: _Asked
+    pred: Bool[np.ndarray, "*s"], target: Bool[np.ndarray, "*s"], spacing: Spacing, asked: Asked
 ) -> dict[str, float]:
     """Surface metrics from one list of distances, and one more where areas are asked for."""
     found, true = bool(pred.any()), bool(target.any())
@@ -199,11 +227,11 @@ def _surface_values(
         missing = dict.fromkeys(("hausdorff", *map(hd95_name, asked.hd95), "assd"), float("nan"))
         names = [nsd_name(t, d) for d in asked.nsd for t in asked.tolerances_mm]
         return missing | dict.fromkeys(names, 0.0 if found or true else float("nan"))
-    plain = surface_distances(pred, target, asked.spacing)
+    plain = surface_distances(pred, target, spacing)
     values = {"hausdorff": plain.hausdorff()}
     sized = plain
     if "area" in (*asked.hd95, *asked.nsd):
-        sized = surface_distances(pred, target, asked.spacing, weighted=True)
+        sized = surface_distances(pred, target, spacing, weighted=True)
     for definition in asked.hd95:
         lists = sized if definition == "area" else plain
         values[hd95_name(definition)] = lists.percentile(95, definition)

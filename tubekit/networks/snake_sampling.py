@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import checkpoint
 
+from tubekit._recorded import recorded
 from tubekit.networks.snake_kernels import gather, scatter
 
 CHUNK = 1 << 19
@@ -20,8 +21,7 @@ CHUNK = 1 << 19
 
 def runs_compiled(features: Tensor) -> bool:
     """Whether the loops of ``CompiledSnake`` may run: no tracer sees into them."""
-    traced = torch.compiler.is_compiling() or torch.jit.is_tracing()
-    return features.device.type == "cpu" and not traced
+    return features.device.type == "cpu" and not recorded()
 
 
 def snake_conv_by_taps(

@@ -52,11 +52,10 @@ def read_values(
             f"{path}: expected the image's voxel size {spacing}, got {stored.spacing}; check that "
             "image and label belong together"
         )
-    whole = array.dtype.kind in "iu" or bool((array == np.rint(array)).all())
-    if not whole or array.min(initial=0) < 0 or array.max(initial=0) > 255:
+    if array.min(initial=0) < 0 or array.max(initial=0) > 255:
         raise ReadError(
-            f"{path}: expected whole numbers 0..255, one a class, got {array.dtype} values "
-            f"{array.min():g}..{array.max():g}; relabel the file"
+            f"{path}: expected whole numbers 0..255, one a class, got values "
+            f"{array.min()}..{array.max()}; relabel the file"
         )
     return array.astype(np.uint8)
 

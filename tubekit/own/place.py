@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tubekit.data.storage import file_sha256, write_atomic
+from tubekit.data.decode import content_sha256
+from tubekit.data.storage import write_atomic
 from tubekit.own.folder import Entry
 from tubekit.own.model import CARD, UNFINISHED
 from tubekit.own.settings import Settings
@@ -40,7 +41,8 @@ class Place:
             "settings": dataclasses.asdict(settings),
             "device": device,
             "files": {
-                name: [file_sha256(image), file_sha256(label)] for name, image, label, _ in entries
+                name: [content_sha256(image), content_sha256(label)]
+                for name, image, label, _ in entries
             },
         }
         task = json.loads(json.dumps(task))

@@ -16,7 +16,8 @@ from tubekit.own.model import Model, new_network
 from tubekit.own.preparation import Preparation
 from tubekit.own.settings import Settings
 from tubekit.training import deterministic
-from tubekit.training.batches import loss_of
+from tubekit.training.objective import as_objective
+from tubekit.training.update import Progress
 from tubekit.types import Case
 
 PATCH = {2: 256, 3: 96}
@@ -85,7 +86,8 @@ def prepare(
     )
     batch = {name: array.to(device) for name, array in sampler.batch(0).items()}
     with torch.no_grad():  # in eval mode, so that no running mean moves
-        loss_of(loss.to(device), network.to(device).eval()(batch["image"]), batch)
+        network.to(device).eval()
+        as_objective(loss).to(device)(network(batch["image"]), batch, Progress(0, 1), network)
     model = Model(network, preparation, patch, values, device)
     return Ready(model, loss, sampler, list(read_cases(held_back, values)))
 

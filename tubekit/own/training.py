@@ -16,7 +16,7 @@ from tubekit.own.model import Model, load
 from tubekit.own.place import Place
 from tubekit.own.ready import Ready, prepare
 from tubekit.own.settings import Settings
-from tubekit.training import adamw, fit, poly, resolve_device
+from tubekit.training import Supervised, adamw, fit, poly, resolve_device
 from tubekit.types import Case, Spec
 
 # Validations and checkpoints of one training, where the number of steps is known, and the steps
@@ -81,17 +81,15 @@ def train(
     timed = settings.minutes is not None
     every = STEPS_BETWEEN if timed else max(1, settings.last_step // PARTS)
     fitted = fit(
-        model.network,
-        ready.loss,
+        Supervised(model.network, ready.loss, Spec(adamw, lr=settings.rate)),
         ready.sampler.batch,
         steps=settings.last_step,
-        optimizer=Spec(adamw, lr=settings.rate),
         schedule=Spec(poly, power=0.0) if timed else poly,
         max_seconds=None if settings.minutes is None else 60 * settings.minutes,
         device=device,
         checkpoint=place.checkpoint,
         checkpoint_every=min(every, STEPS_BETWEEN),
-        validate=(lambda network: _mean(scores(model, ready.validation))) if held_back else None,
+        validate=(lambda: _mean(scores(model, ready.validation))) if held_back else None,
         validate_every=every,
         seed=settings.seed,
         progress=progress,

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float32
 
 from tubekit import _check
-from tubekit._accept import numbers, taking
+from tubekit._accept import numbers, per_axis, taking
 from tubekit.phantoms.course import unit
 from tubekit.phantoms.ct import (
     AIR_HU,
@@ -68,9 +68,9 @@ def airway_phantom(
         >>> airway_phantom((48, 48, 48)).betti
         (1, 0, 0)
     """
-    shape = tuple(int(n) for n in size)
+    shape = per_axis("size", size, 3)
     spacing = _check.spacing(spacing, 3)
-    if len(shape) != 3 or any(n * h < 48 for n, h in zip(shape, spacing, strict=True)):
+    if any(n * h < 48 for n, h in zip(shape, spacing, strict=True)):
         raise ValueError(
             f"size needs three axes (z, y, x) of 48 mm or more, got {shape} voxels of {spacing} "
             "mm; enlarge the box"

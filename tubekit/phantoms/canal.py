@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tubekit._accept import numbers, taking
+from tubekit._accept import numbers, per_axis, taking
 from tubekit.phantoms.phantom import Phantom, assemble
 from tubekit.phantoms.raster import rasterise
 from tubekit.phantoms.render import add_noise, bias_field, blur, partial_volume, smooth_field
@@ -37,8 +37,8 @@ def canal_phantom(
         >>> canal_phantom((32, 48, 48)).betti
         (2, 0, 0)
     """
-    shape = tuple(int(n) for n in size)
-    if len(shape) != 3 or any(n < low for n, low in zip(shape, _MIN_SIZE, strict=True)):
+    shape = per_axis("size", size, 3)
+    if any(n < low for n, low in zip(shape, _MIN_SIZE, strict=True)):
         raise ValueError(
             f"size needs at least {_MIN_SIZE} voxels, got {shape}; the canals would touch"
         )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tubekit._accept import numbers, taking
+from tubekit._accept import numbers, per_axis, taking
 from tubekit.phantoms.phantom import Phantom, assemble
 from tubekit.phantoms.raster import Canvas, rasterise
 from tubekit.phantoms.render import add_noise, bias_field, blur, partial_volume, smooth_field
@@ -94,8 +94,8 @@ def circle_of_willis_phantom(
         >>> circle_of_willis_phantom((48, 72, 72), absent=()).betti
         (1, 1, 0)
     """
-    shape = tuple(int(n) for n in size)
-    if len(shape) != 3 or any(n < low for n, low in zip(shape, _MIN_SIZE, strict=True)):
+    shape = per_axis("size", size, 3)
+    if any(n < low for n, low in zip(shape, _MIN_SIZE, strict=True)):
         raise ValueError(
             f"size needs at least {_MIN_SIZE} voxels, got {shape}; vessels would touch"
         )

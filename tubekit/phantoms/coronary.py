@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from tubekit import _check
-from tubekit._accept import numbers, taking
+from tubekit._accept import numbers, per_axis, taking
 from tubekit.phantoms.course import lateral, unit
 from tubekit.phantoms.ct import Scanner, acquire, over, texture
 from tubekit.phantoms.grow import grow_tree
@@ -60,9 +60,9 @@ def coronary_phantom(
         >>> coronary_phantom((64, 64, 64)).betti
         (2, 0, 0)
     """
-    shape = tuple(int(n) for n in size)
+    shape = per_axis("size", size, 3)
     spacing = _check.spacing(spacing, 3)
-    if len(shape) != 3 or any(n * h < 64 for n, h in zip(shape, spacing, strict=True)):
+    if any(n * h < 64 for n, h in zip(shape, spacing, strict=True)):
         raise ValueError(
             f"size needs three axes (z, y, x) of 64 mm or more, got {shape} voxels of {spacing} "
             "mm; enlarge the box"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tubekit import _check
-from tubekit._accept import numbers, taking
+from tubekit._accept import numbers, per_axis, taking
 from tubekit.phantoms.grow import grow_tree
 from tubekit.phantoms.phantom import Phantom, assemble
 from tubekit.phantoms.raster import rasterise
@@ -43,10 +43,8 @@ def vascular_phantom(
         >>> phantom.case.image.shape, phantom.betti
         ((1, 20, 24, 24), (1, 0, 0))
     """
-    shape = tuple(int(n) for n in size)
+    shape = per_axis("size", size, 3)
     spacing = _check.spacing(spacing, 3)
-    if len(shape) != 3:
-        raise ValueError(f"size needs three axes (z, y, x), got {shape}; add the missing ones")
     rng = np.random.default_rng(seed)
     extent = [n * h for n, h in zip(shape, spacing, strict=True)]
     voxel = float(np.prod(spacing)) ** (1 / 3)

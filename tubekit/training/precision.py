@@ -80,7 +80,7 @@ def resolve_precision(precision: str, device: str) -> str:
 def _note_slow(device: str) -> None:
     """Say once per process what an emulated format costs."""
     log.warning(
-        "this %s emulates bfloat16, which takes up to 16 times as long as float32; precision "
+        "this %s emulates bfloat16, which can take many times as long as float32; precision "
         "'auto' avoids it",
         device,
     )

@@ -25,8 +25,9 @@ def share_of_processors(device: str) -> Iterator[None]:
     """
     before = torch.get_num_threads()
     fitting = threads() if device == "cpu" else before
-    if device == "cpu" and fitting > 1:
-        _note_load(fitting)
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if device == "cpu" and fitting > 1 and load >= cores():
+        _say_busy()
     torch.set_num_threads(fitting)
     try:
         yield
@@ -35,17 +36,14 @@ def share_of_processors(device: str) -> Iterator[None]:
 
 
 @functools.cache
-def _note_load(fitting: int) -> None:
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    if load >= cores():
-        # A page of the book shows what was written, so only a person at a terminal is told.
-        level = logging.WARNING if sys.stderr.isatty() else logging.INFO
-        log.log(
-            level,
-            "%.1f programs share %d processors: threads that wait for each other can cost 8 times "
-            "the time; OMP_NUM_THREADS=1 before the call uses one instead of %d",
-            *(load, cores(), fitting),
-        )
+def _say_busy() -> None:
+    # A page of the book shows what was written, so only a person at a terminal is told.
+    level = logging.WARNING if sys.stderr.isatty() else logging.INFO
+    log.log(
+        level,
+        "this machine is busy: threads that wait for each other can cost more than they save; "
+        "OMP_NUM_THREADS=1 before the call uses one",
+    )
 
 
 def lay_channels_last(network: nn.Module) -> None:

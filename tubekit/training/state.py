@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,8 +25,8 @@ class FitResult:
         steps_done: optimiser steps done.
         stopped_by: ``"steps"`` when all were done, ``"seconds"`` when time ran out.
         seconds: wall-clock time, validation included.
-        history: one row per step: ``step`` (from 1), ``loss``, ``lr``, ``validation`` (None
-            where none was made).
+        history: one row per step: ``step`` (from 1), what the update names, e.g. ``loss``, ``lr``
+            of the first optimiser, ``validation`` (None where none was made).
         best_step: step of the best validation; None without one.
         best_validation: its value.
         peak_memory_mb: in 2**20 bytes; on CUDA the tensors' peak in the last sitting; on a CPU
@@ -56,15 +57,15 @@ class RunState:
     """Everything besides the arguments that the next step depends on, or the result reports.
 
     Attributes:
-        loss: may hold state of its own, e.g. a count of noise draws.
-        plan: settings that must agree between the sittings of one run; the optimiser's class is
-            added.
-        best: step, score and weights of the best validation.
+        modules: of the update, without wrappers; those without weights may count something.
+        optimizers: of the update.
+        plan: settings that must agree between the sittings of one run; the optimisers' classes
+            are added.
+        best: step, score and states of the modules with weights at the best validation.
     """
 
-    network: nn.Module
-    loss: nn.Module
-    optimizer: Optimizer
+    modules: Mapping[str, nn.Module]
+    optimizers: Mapping[str, Optimizer]
     plan: dict[str, Any]
     step: int = 0
     seconds: float = 0.0
@@ -72,7 +73,8 @@ class RunState:
     best: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        self.plan = self.plan | {"optimizer": type(self.optimizer).__name__}
+        kinds = {name: type(optimizer).__name__ for name, optimizer in self.optimizers.items()}
+        self.plan = self.plan | {"optimizers": kinds}
 
     def save(self, path: Path) -> None:
         """Write all of it, the random states included."""
@@ -84,9 +86,8 @@ class RunState:
                 "seconds": self.seconds,
                 "history": self.history,
                 "best": self.best,
-                "network": self.network.state_dict(),
-                "loss": self.loss.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
+                "modules": {name: module.state_dict() for name, module in self.modules.items()},
+                "optimizers": {name: o.state_dict() for name, o in self.optimizers.items()},
                 "rng": rng_state(),
             },
         )
@@ -95,7 +96,7 @@ class RunState:
         """Continue from ``path``; nothing changes unless all of it fits.
 
         Raises:
-            ValueError: the file is damaged, or of a run with another plan or network.
+            ValueError: the file is damaged, or of a run with another plan or other networks.
         """
         saved = load_checkpoint(path)
         if saved["plan"] != self.plan:
@@ -103,18 +104,18 @@ class RunState:
                 f"checkpoint {path} belongs to a run with {saved['plan']}, got {self.plan}; "
                 "repeat those settings or give another path"
             )
-        weights = self.network.state_dict()
-        there = {name: tuple(value.shape) for name, value in saved["network"].items()}
-        here = {name: tuple(value.shape) for name, value in weights.items()}
+        there = _shapes(saved["modules"])
+        here = _shapes({name: module.state_dict() for name, module in self.modules.items()})
         if there != here:
             name = next(n for n in (*here, *there) if here.get(n) != there.get(n))
             raise ValueError(
                 f"checkpoint {path} holds another network: {name} has shape {there.get(name)}, "
                 f"expected {here.get(name)}; build the network as before or give another path"
             )
-        self.network.load_state_dict(saved["network"])
-        self.loss.load_state_dict(saved["loss"])
-        self.optimizer.load_state_dict(saved["optimizer"])
+        for name, module in self.modules.items():
+            module.load_state_dict(saved["modules"][name])
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(saved["optimizers"][name])
         set_rng_state(saved["rng"])
         self.step, self.seconds = saved["step"], saved["seconds"]
         self.history, self.best = saved["history"], saved["best"]
@@ -123,16 +124,18 @@ class RunState:
         """Copy the weights if ``score`` is higher than any before; NaN never is."""
         if score > (self.best["score"] if self.best else -math.inf):
             weights = {
-                name: value.detach().cpu().clone()
-                for name, value in self.network.state_dict().items()
+                name: {k: v.detach().cpu().clone() for k, v in module.state_dict().items()}
+                for name, module in self.modules.items()
+                if has_weights(module)
             }
-            self.best = {"step": self.step, "score": score, "network": weights}
+            self.best = {"step": self.step, "score": score, "modules": weights}
 
     def finish(self) -> FitResult:
-        """Leave the network in eval mode with its selected weights, and report."""
-        if self.best:
-            self.network.load_state_dict(self.best["network"])
-        self.network.eval()
+        """Leave the modules in eval mode with their selected weights, and report."""
+        for name, weights in self.best["modules"].items() if self.best else ():
+            self.modules[name].load_state_dict(weights)
+        for module in self.modules.values():
+            module.eval()
         return FitResult(
             steps_done=self.step,
             stopped_by="steps" if self.step == self.plan["steps"] else "seconds",
@@ -144,6 +147,21 @@ class RunState:
             device=self.plan["device"],
             precision=self.plan["precision"],
         )
+
+
+def has_weights(module: nn.Module) -> bool:
+    """A loss has none."""
+    return any(True for _ in module.parameters())
+
+
+def _shapes(states: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[int, ...]]:
+    """Of all tensors, e.g. ``"network.0.weight"``."""
+    return {
+        f"{name}.{entry}": tuple(value.shape)
+        for name, state in states.items()
+        for entry, value in state.items()
+        if isinstance(value, torch.Tensor)
+    }
 
 
 def peak_memory_mb(device: str) -> float:

@@ -7,6 +7,7 @@ import dataclasses
 
 from tubekit.experiments.data import cross_validation, phantom_split
 from tubekit.experiments.recipe import Profile, Recipe
+from tubekit.experiments.recipes.skeleton_recall_decisive import decisive
 from tubekit.losses import (
     CrossEntropyLoss,
     DeepSupervision,
@@ -234,6 +235,9 @@ def recipes(profile: Profile) -> list[Recipe]:
             "srl_reskeletonised": Spec(DeepSupervision, loss=loss("srl"), reskeletonise=True),
         }.items()
     ]
+    if profile == "laptop":
+        usual = {r.method: r for r in made if (r.table, r.data_name) == ("table-2", "retina")}
+        made += decisive(usual, loss)
     return made
 
 
