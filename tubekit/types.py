@@ -1,6 +1,7 @@
 """The few types that cross file borders: Spacing, Case, SegOutput, Spec."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Integer, Shaped
@@ -63,8 +64,10 @@ class Case:
             vesselness; they are neither normalised nor changed in brightness.
         affine: where the grid lies, as ``Affine`` says; ``None`` where nothing is known, as for
             photographs. A ``Placed`` spacing brings its own.
+        maps: further maps (*s) by name, such as pseudo-labels and how far to trust them: cut and
+            turned like a label. Whole numbers are classes, float32 is interpolated on a new grid.
     Raises:
-        ValueError: image, label, valid, spacing and affine do not describe one grid, or more
+        ValueError: image, label, valid, maps, spacing and affine do not describe one grid, or more
             derived channels than channels; a label of fractions, a ``valid`` that is not binary.
 
     Example:
@@ -81,6 +84,7 @@ class Case:
     valid: Bool[np.ndarray, "*s"] | None = None
     derived: int = 0
     affine: Affine | None = None
+    maps: Mapping[str, Shaped[np.ndarray, "*s"]] = dataclasses.field(default_factory=dict)
 
     def __init__(
         self,
@@ -91,6 +95,7 @@ class Case:
         valid: Shaped[Array, "*s"] | None = None,
         derived: Whole = 0,
         affine: Affine | None = None,
+        maps: Mapping[str, Shaped[Array, "*s"]] | None = None,
     ) -> None:
         # From here on the two go separate ways: what moves the grid must say so of both.
         if isinstance(spacing, Placed) and affine is None:
@@ -101,7 +106,8 @@ class Case:
             label = None if label is None else _as_label(classes("label", label))
             valid = None if valid is None else _check.binary("valid", array("valid", valid))
             count = whole("derived", derived, at_least=0)
-        for name, given in (("label", label), ("valid", valid)):
+            further = {name: _as_map(name, values) for name, values in (maps or {}).items()}
+        for name, given in {"label": label, "valid": valid, **further}.items():
             if given is not None and given.shape != grid:
                 raise ValueError(
                     f"case {id}: {name} must lie on the image's grid: expected shape {grid}, "
@@ -118,7 +124,7 @@ class Case:
             )
         if label is not None and valid is not None:
             label = _without_ignored(label, valid)
-        values = (id, image, label, sides, valid, count, affine)
+        values = (id, image, label, sides, valid, count, affine, further)
         for field, value in zip(dataclasses.fields(self), values, strict=True):
             object.__setattr__(self, field.name, value)
 
@@ -126,6 +132,11 @@ class Case:
 def _as_label(label: np.ndarray) -> np.ndarray:
     """A mask of True and False is a label of one class; fractions are none."""
     return label.view(np.uint8) if label.dtype == bool else label
+
+
+def _as_map(name: str, values: Shaped[Array, "*s"]) -> np.ndarray:
+    plain = array(name, values)
+    return plain if plain.dtype.kind in "iu" else plain.astype(np.float32, copy=False)
 
 
 def _without_ignored(label: np.ndarray, valid: np.ndarray) -> np.ndarray:

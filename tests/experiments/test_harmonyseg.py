@@ -6,10 +6,10 @@ import pytest
 from tests.experiments.factory import record
 from tests.experiments.test_runs import tiny
 from tubekit.data import DataUnavailable
-from tubekit.experiments import liver
-from tubekit.experiments.chapters import chapter
+from tubekit.chapters.harmonyseg import liver
+from tubekit.chapters import chapter
 from tubekit.experiments.data import CaseSet, Split, phantom_split
-from tubekit.experiments.incomplete import incomplete_split
+from tubekit.chapters.harmonyseg.incomplete import incomplete_split
 from tubekit.experiments.queue import twins, work
 from tubekit.experiments.recipes import recipes
 from tubekit.experiments.record import read_records, write_record

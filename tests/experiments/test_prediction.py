@@ -14,7 +14,7 @@ from tubekit import cli
 from tubekit.data import load_cases
 from tubekit.experiments import run as runs
 from tubekit.experiments.data import phantom_split, window_of
-from tubekit.experiments.liver import liver_split
+from tubekit.chapters.harmonyseg.liver import liver_split
 from tubekit.experiments.prediction import predict_file, preparation_of
 from tubekit.experiments.preparation import Preparation
 from tubekit.experiments.recipes import recipe, recipes

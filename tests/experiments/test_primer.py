@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tubekit import geometry, metrics, phantoms
-from tubekit.experiments import primer
+from tubekit.chapters.primer import material as primer
 from tubekit.types import Case
 
 

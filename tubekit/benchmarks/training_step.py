@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from tubekit.benchmarks.measure import MEGABYTE, peak_memory, seconds
 from tubekit.benchmarks.soft_cldice import authors_soft_cldice
+from tubekit.chapters.skeleton_recall.recipes import loss
 from tubekit.data import target_map
 from tubekit.experiments.recipe import Profile
-from tubekit.experiments.recipes.skeleton_recall import loss
 from tubekit.losses import DiceCELoss, SegmentationLoss, WeightedSum
 from tubekit.networks import UNet
 from tubekit.phantoms import phantom_cases

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tubekit.data.preprocess import clip_window, resample
     from tubekit.data.readers import read_case, read_image, read_label
     from tubekit.data.sampling import PatchSampler
+    from tubekit.data.slicing import SliceSampler, Together
     from tubekit.data.splits import check_patient_wise, kfold
     from tubekit.data.targets import cached_target_map, target_map
     from tubekit.data.vesselness_channel import with_vesselness
@@ -35,6 +36,8 @@ __all__ = [
     "PatchSampler",
     "ReadError",
     "Resolved",
+    "SliceSampler",
+    "Together",
     "cached_target_map",
     "check_patient_wise",
     "clip_window",

@@ -130,6 +130,12 @@ def downscale(case: Case, factors: Whole | Sequence[Whole]) -> Case:
     valid = case.valid
     if valid is not None:
         valid = pool_label(padded(valid.astype(np.uint8)), factors) > 0
+
+    def pooled(values: np.ndarray) -> np.ndarray:
+        if values.dtype.kind in "iu":
+            return pool_label(padded(values), factors)
+        return blocks(padded(values), factors).mean(axis=-1)
+
     spacing = tuple(s * f for s, f in zip(case.spacing, factors, strict=True))
     return dataclasses.replace(
         case,
@@ -138,6 +144,7 @@ def downscale(case: Case, factors: Whole | Sequence[Whole]) -> Case:
         spacing=spacing,
         valid=valid,
         affine=coarser(case.affine, factors),
+        maps={name: pooled(values) for name, values in case.maps.items()},
     )
 
 

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Shaped
 
 from tubekit._accept import Array, Whole, array, whole
 from tubekit._lengths import SLACK
-from tubekit.data.placing import moved
+from tubekit.data.cropping import box_around, cropped
 from tubekit.geometry._input import binary_image
 from tubekit.geometry.kernels.boxes import foreground_box
 from tubekit.types import Case
@@ -90,7 +90,7 @@ def inside_closed_organ(case: Case, iterations: Whole = 8) -> Case:
 
 
 def crop_to_valid(case: Case, margin_mm: SupportsFloat = 0.0) -> Case:
-    """Cut image, label and ``valid`` to the box around ``valid``.
+    """Cut a case to the box around ``valid``.
 
     Args:
         case: ``valid=None`` means everywhere, so nothing is cut.
@@ -120,16 +120,6 @@ def crop_to_valid(case: Case, margin_mm: SupportsFloat = 0.0) -> Case:
             f"case {case.id}: expected an organ mask (case.valid) to crop to, got an empty one; "
             "leave the case out or correct its mask"
         )
-    box = []
-    for place, step in zip(tight, case.spacing, strict=True):
-        # Rounding must not turn 4.000000001 voxels into 5.
-        more = math.ceil(margin_mm / step * (1 - SLACK))
-        box.append(slice(max(0, place.start - more), place.stop + more))
-    cut = tuple(box)
-    return dataclasses.replace(
-        case,
-        image=case.image[(slice(None), *cut)].copy(),
-        label=None if case.label is None else case.label[cut].copy(),
-        valid=case.valid[cut].copy(),
-        affine=moved(case.affine, [place.start for place in cut]),
-    )
+    # Rounding must not turn 4.000000001 voxels into 5.
+    margin = tuple(math.ceil(margin_mm / step * (1 - SLACK)) for step in case.spacing)
+    return cropped(case, box_around(tight, margin, case.valid.shape))

@@ -92,6 +92,7 @@ def resample(case: Case, spacing_mm: SpacingLike) -> Case:
         spacing=new,
         valid=valid,
         affine=coarser(case.affine, grid.factors),
+        maps={name: _resample_map(values, grid) for name, values in case.maps.items()},
     )
 
 
@@ -189,6 +190,10 @@ def _smoothing(
         return np.where(old == length - 1, last[smoothed], made)
 
     return weight, reach
+
+
+def _resample_map(values: np.ndarray, grid: _Grid) -> np.ndarray:
+    return _resample_label(values, grid) if values.dtype.kind in "iu" else grid.interpolate(values)
 
 
 def _resample_label(label: Integer[np.ndarray, "*s"], grid: _Grid) -> Integer[np.ndarray, "*r"]:

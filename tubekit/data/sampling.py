@@ -14,7 +14,6 @@ from tubekit.data.normalisation import normalise
 from tubekit.data.targets import (
     MAPS,
     OF_WHOLE_CASES,
-    LabelMap,
     TargetMap,
     cached_target_map,
     target_map,
@@ -27,7 +26,7 @@ class _Prepared(NamedTuple):
     """A case ready for cutting: normalised, and padded to at least the size of a patch."""
 
     image: Float32[np.ndarray, "c *s"]
-    label: Int64[np.ndarray, "*s"]
+    label: Int64[np.ndarray, "*s"] | None
     valid: Bool[np.ndarray, "*s"]
     maps: dict[str, TargetMap]
     foreground: list[Int64[np.ndarray, " n"]]
@@ -42,12 +41,14 @@ class PatchSampler:
     sees the data that an uninterrupted one would have seen, and batches can be made in any order.
 
     Args:
-        cases: with labels; images are normalised once per case (``normalise``). Derived channels
-            share the geometry of the others, but not their changes of intensity.
+        cases: all with labels, or none where a training needs none; images are normalised once
+            per case (``normalise``). Derived channels share the geometry of the others, but not
+            their changes of intensity.
         patch_size: voxels, one number for all axes or one per axis. A smaller case is padded at
             its end; padding is not valid.
         batch_size: patches per batch.
-        maps: names of target maps (``tubekit.data.targets.MAPS``) that the loss needs.
+        maps: names of maps that the loss needs: of ``Case.maps`` where every case has them, else
+            target maps (``tubekit.data.targets.MAPS``), which are made from the label.
         foreground_fraction: probability that a patch is centred on a foreground voxel, as far as
             the case's border allows. The class is drawn first, so that rare classes are seen.
         augment: flips, quarter turns, small rotations and scalings, intensity changes.
@@ -59,7 +60,8 @@ class PatchSampler:
         mirror_axes: axes that may be flipped or turned by 90 degrees; ``None`` means all, ``()``
             suits classes that know left from right.
     Raises:
-        ValueError: no case, a case without label, sizes that do not fit, or an unknown option.
+        ValueError: no case, some cases with and some without label or map, sizes that do not fit,
+            or an unknown option.
 
     Example:
         >>> import numpy as np
@@ -84,10 +86,10 @@ class PatchSampler:
         mirror_axes: Sequence[Whole] | None = None,
     ) -> None:
         _check.option("when", when, ("patch", "case"))
-        for name in maps:
-            _check.option("target map", name, list(MAPS))
         if not cases:
             raise ValueError("expected at least one case to draw patches from, got none; load some")
+        for name in maps:
+            _check.option("map", name, [*MAPS, *cases[0].maps])
         if not 0 <= foreground_fraction <= 1:
             raise ValueError(
                 f"foreground_fraction must lie in [0, 1], got {foreground_fraction}; 1/3 is usual"
@@ -96,6 +98,7 @@ class PatchSampler:
         ndim = len(patch_size) if isinstance(patch_size, Sequence) else cases[0].image.ndim - 1
         self.patch_size = per_axis("patch_size", patch_size, ndim)
         self.batch_size = whole("batch_size", batch_size)
+        self.channels = cases[0].image.shape[0]
         self.maps = tuple(maps)
         self.foreground_fraction = foreground_fraction
         self.augment = augment
@@ -107,12 +110,11 @@ class PatchSampler:
             raise ValueError(
                 f"mirror_axes must lie in 0..{ndim - 1}, got {self.mirror_axes}; count spatial axes"
             )
-        labels = _labels(cases, ndim)
-        ahead = [name for name in self.maps if when == "case" or name in OF_WHOLE_CASES]
-        self._cases = [
-            _prepare(case, label, self.patch_size, ahead)
-            for case, label in zip(cases, labels, strict=True)
-        ]
+        own = [name for name in self.maps if name in cases[0].maps]
+        _check_alike(cases, ndim, own, labelled=len(own) < len(self.maps))
+        made = [name for name in self.maps if name not in own]
+        ahead = [name for name in made if when == "case" or name in OF_WHOLE_CASES]
+        self._cases = [_prepare(case, self.patch_size, own, ahead) for case in cases]
         self._needs_valid = any(not case.valid.all() for case in self._cases)
 
     def batch(self, step: Whole) -> dict[str, Tensor]:
@@ -121,9 +123,9 @@ class PatchSampler:
         Args:
             step: number of the step, from 0.
         Returns:
-            ``image`` (b c *s) float32, ``target`` (b 1 *s) int64, one entry per target map
-            (b 1 *s), int64 or float32 for distances and confidence, and ``valid`` (b 1 *s) bool
-            where some case has a limited field of view or is padded.
+            ``image`` (b c *s) float32, ``target`` (b 1 *s) int64 where the cases have labels, one
+            entry per map (b 1 *s), int64 or float32 for distances and confidence, and ``valid``
+            (b 1 *s) bool where some case has a limited field of view or is padded.
         """
         step = whole("step", step, at_least=0)
         patches = [
@@ -142,24 +144,25 @@ class PatchSampler:
             return take_patch(array, start, self.patch_size, geometry, interpolate=interpolate)
 
         image = take(case.image, interpolate=True)
-        label = take(case.label[None])
         if self.augment:
             measured = len(image) - case.derived
             # Not into the patch, which may be the case itself where it covers whole axes.
             image = np.concatenate([random_intensity(rng, image[:measured]), image[measured:]])
-        found = {"image": image, "target": label}
+        found = {"image": image}
+        if case.label is not None:
+            found["target"] = take(case.label[None])
         for name in self.maps:
             if name in case.maps:
                 found[name] = take(case.maps[name][None])
             else:
-                found[name] = target_map(name, label[0], case.spacing)[None]
+                found[name] = target_map(name, found["target"][0], case.spacing)[None]
         if self._needs_valid:
             found["valid"] = take(case.valid[None])
         return found
 
     def _start(self, rng: np.random.Generator, case: _Prepared) -> tuple[int, ...]:
         """First voxel of a patch that lies inside the case."""
-        shape = case.label.shape
+        shape = case.valid.shape
         free = [n - p for n, p in zip(shape, self.patch_size, strict=True)]
         if case.foreground and rng.random() < self.foreground_fraction:
             places = case.foreground[rng.integers(len(case.foreground))]
@@ -169,17 +172,24 @@ class PatchSampler:
         return tuple(int(rng.integers(f + 1)) for f in free)
 
 
-def _labels(cases: Sequence[Case], ndim: int) -> list[LabelMap]:
-    """The label of every case, after checking that the cases go together."""
+def _check_alike(cases: Sequence[Case], ndim: int, maps: Sequence[str], *, labelled: bool) -> None:
+    """Cases of one training have the same axes, channels and maps.
+
+    Args:
+        cases: at least one.
+        ndim: of the patches.
+        maps: of ``Case.maps`` that all must have.
+        labelled: every case must have a label; else all or none.
+    """
     channels, derived = cases[0].image.shape[0], cases[0].derived
     if channels == derived:
         raise ValueError(
             f"case {cases[0].id}: expected an image, got {channels} channels of which {derived} "
             "are derived; render one where a data set has masks only"
         )
-    labels = []
+    labelled = labelled or any(case.label is not None for case in cases)
     for case in cases:
-        if case.label is None:
+        if labelled and case.label is None:
             raise ValueError(
                 f"case {case.id}: expected a label to train on, got none; leave it out"
             )
@@ -193,34 +203,44 @@ def _labels(cases: Sequence[Case], ndim: int) -> list[LabelMap]:
                 f"case {case.id}: expected {derived} derived channels as in the first case, got "
                 f"{case.derived}; compute the same maps for all"
             )
-        labels.append(case.label)
-    return labels
+        if lacking := [name for name in maps if name not in case.maps]:
+            raise ValueError(
+                f"case {case.id}: expected the maps {', '.join(maps)}, got none called "
+                f"{', '.join(lacking)}; make them for all cases"
+            )
 
 
 def _prepare(
-    case: Case, label: LabelMap, patch_size: tuple[int, ...], maps: Sequence[str]
+    case: Case, patch_size: tuple[int, ...], own: Sequence[str], made: Sequence[str]
 ) -> _Prepared:
-    shape = label.shape
+    shape = case.image.shape[1:]
     pad = [(0, max(0, p - n)) for n, p in zip(shape, patch_size, strict=True)]
     valid = np.ones(shape, bool) if case.valid is None else case.valid
     # The image first, which needs most room for a while.
     image = _padded(normalise(case), [(0, 0), *pad])
-    padded = _padded(label.astype(np.int64), pad)
-    flat = padded.ravel()
-    classes = np.unique(flat[flat > 0])
-    with _check.about(f"case {case.id}"):
-        made = {name: cached_target_map(name, label, case.spacing) for name in maps}
+    maps = {name: _padded(_as_target(case.maps[name]), pad) for name in own}
+    label, foreground = None, []
+    if case.label is not None:
+        label = _padded(case.label.astype(np.int64), pad)
+        flat = label.ravel()
+        foreground = [np.flatnonzero(flat == c) for c in np.unique(flat[flat > 0])]
+        with _check.about(f"case {case.id}"):
+            for name in made:
+                values = cached_target_map(name, case.label, case.spacing)
+                maps[name] = _padded(values, pad, OF_WHOLE_CASES.get(name, 0))
     return _Prepared(
         image=image,
-        label=padded,
+        label=label,
         valid=_padded(valid, pad),
-        maps={
-            name: _padded(values, pad, OF_WHOLE_CASES.get(name, 0)) for name, values in made.items()
-        },
-        foreground=[np.flatnonzero(flat == c) for c in classes],
+        maps=maps,
+        foreground=foreground,
         spacing=case.spacing,
         derived=case.derived,
     )
+
+
+def _as_target(values: np.ndarray) -> TargetMap:
+    return values.astype(np.int64) if values.dtype.kind in "iu" else values
 
 
 def _padded(

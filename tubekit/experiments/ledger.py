@@ -4,9 +4,9 @@ import re
 from collections import Counter
 from typing import Any
 
+from tubekit.chapters import Chapter, known
+from tubekit.chapters import chapter as chapter_facts
 from tubekit.experiments import published
-from tubekit.experiments.chapters import CHAPTERS, Chapter
-from tubekit.experiments.chapters import chapter as chapter_facts
 from tubekit.experiments.evaluate import MEASURES
 from tubekit.experiments.names import method_label
 from tubekit.experiments.overheads import overhead_rows
@@ -21,7 +21,7 @@ LEDGER_PROFILE = "laptop"
 def rows() -> list[dict[str, Any]]:
     """All ledger rows in the order of the book: chapter, table, row, metric, paper, ours, data,
     seeds, profile, device, verdict, reason, link to the chapter's page, place in it, id."""
-    ordered = sorted(CHAPTERS.values(), key=lambda chapter: chapter.page)
+    ordered = [chapter_facts(name) for name in known()]
     return [row for chapter in ordered for row in _chapter_rows(chapter.name)]
 
 

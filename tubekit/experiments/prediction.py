@@ -1,32 +1,34 @@
 """Segment a file with the network of a recipe, prepared as the images of its training were."""
 
-import inspect
 from collections.abc import Callable
 from pathlib import Path
 
+from torch import nn
+
 from tubekit.data import read_image, write_label
-from tubekit.data.storage import cache_root
-from tubekit.experiments import run as runs
+from tubekit.experiments import weights
 from tubekit.experiments.data import Split, window_of
-from tubekit.experiments.liver import liver_split
 from tubekit.experiments.preparation import Preparation
 from tubekit.experiments.recipe import Recipe
+from tubekit.experiments.run import predictor, run
+from tubekit.inference.predictors import label_of
 from tubekit.training import resolve_device
 from tubekit.types import Case, Spec
 
+Say = Callable[[str], None]
 
-def preparation_of(data: Spec) -> Preparation:
-    """What a recipe's data do to every image.
 
-    Training on the liver also cuts to the organ, which an image without masks does not show.
+def preparation_of(data: Spec, axes: int) -> Preparation:
+    """What a recipe's data do to every image, as the arguments of its split say.
+
+    Training on an organ may also cut to it, which an image without masks does not show.
     """
-    defaults = {n: p.default for n, p in inspect.signature(data.target).parameters.items()}
-    values = defaults | data.kwargs
-    liver = data.target is liver_split
+    values = data.bound()
+    window, spacing = values.get("window"), values.get("spacing_mm")
     return Preparation(
         scale=values.get("scale", 1.0),
-        spacing_mm=(values["spacing_mm"],) * 3 if liver else None,
-        window=window_of("ircad01") if liver else values.get("window"),
+        spacing_mm=(spacing,) * axes if isinstance(spacing, (int, float)) else spacing,
+        window=window_of(window) if isinstance(window, str) else window,
         vesselness=values.get("vesselness"),
     )
 
@@ -38,13 +40,13 @@ def predict_file(
     *,
     seed: int = 0,
     device: str = "auto",
-    say: Callable[[str], None] = lambda _: None,
+    kept: Path | None = None,
+    say: Say = lambda _: None,
 ) -> None:
     """Write the label map of one image, on its own grid and where it lies.
 
-    The network is trained by the first call, and kept in the cache folder by digest, seed and
-    what the data were (a phantom takes the place of images that are absent); a call after an
-    interruption goes on where it was. Nothing is tested.
+    The network is the one that ``tubekit run`` has kept; where there is none the first call trains
+    it, and keeps it. A call after an interruption goes on where it was. Nothing is tested.
 
     Args:
         recipe: of the book.
@@ -52,36 +54,65 @@ def predict_file(
         output: to write, ``.png`` in 2-D or ``.nii.gz``.
         seed: of the training.
         device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
+        kept: file of weights to take instead.
         say: gets a line about what the network is trained on.
     Raises:
         ValueError: an image with another number of axes or channels; nothing is trained then.
     """
     device = resolve_device(device)
     array, spacing = read_image(image)
-    axes = len(recipe.patch_size)
-    if array.ndim - 1 != axes:
+    axes = array.ndim - 1
+    wanted = recipe.network.bound().get("ndim", 2)
+    stated = recipe.predictor.bound().get("patch_size", ())
+    expected = len(stated) or wanted
+    if axes != expected:
         raise ValueError(
-            f"expected an image with {axes} axes for {recipe.id}, got {array.ndim - 1} in {image}; "
+            f"expected an image with {expected} axes for {recipe.id}, got {axes} in {image}; "
             "choose another recipe"
         )
     # A photograph carries no voxel size.
     case = Case(image.name, array, None, (1.0,) * axes if spacing is None else spacing)
-    preparation = preparation_of(recipe.data)
+    preparation = preparation_of(recipe.data, axes)
     prepared = preparation.apply(case)
 
-    def kept(split: Split) -> Path:
-        wanted = len(split.train[0].image)
-        if wanted != len(prepared.image):
+    def check(channels: int) -> None:
+        if channels != len(prepared.image):
             raise ValueError(
-                f"expected an image with {wanted - prepared.derived} channel(s) for {recipe.id}, "
+                f"expected an image with {channels - prepared.derived} channel(s) for {recipe.id}, "
                 f"got {len(array)} in {image.name}; convert the image"
             )
-        say(f"{recipe.id} is trained on {len(split.train)} cases ({split.source})")
-        name = f"{recipe.digest[:16]}-{split.source}-{seed}-{device}.pt"
-        return cache_root() / "networks" / name
 
-    _, network, _ = runs.run(
-        recipe, seed, device=device, checkpoint=kept, tested=False, progress=True
-    )
-    label = runs.predict(network, prepared, recipe, device)
+    network = _network(recipe, seed, device, kept, check, say)
+    label = label_of(predictor(recipe, network, device)(prepared))
     write_label(output, preparation.back(label, prepared, case), spacing)
+
+
+def _network(
+    recipe: Recipe,
+    seed: int,
+    device: str,
+    kept: Path | None,
+    check: Callable[[int], None],
+    say: Say,
+) -> nn.Module:
+    """Kept weights, those of real images first; else trained now."""
+    known = (weights.place(recipe, seed, source) for source in ("real", "rendered"))
+    path = kept or next((p for p in known if p.is_file()), None)
+    if path is None:
+        split: Split = recipe.data.build(seed=seed)
+        check(len(split.train[0].image))
+        path = weights.place(recipe, seed, split.source)
+        if not path.is_file():
+            say(f"{recipe.id} is trained on {len(split.train)} cases ({split.source})")
+            unfinished = path.with_suffix(".unfinished.pt")
+            trained = run(
+                recipe, seed, device=device, checkpoint=unfinished, tested=False, progress=True
+            )
+            weights.keep(trained, recipe, seed)
+            for left in path.parent.glob(f"{unfinished.stem}-*"):
+                left.unlink()
+            return trained.network
+    network, about = weights.load(recipe, path)
+    check(about["image_channels"])
+    say(f"{recipe.id}: weights of {path} ({about['source']} images)")
+    return network

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from tubekit.experiments import weights
+from tubekit.experiments.environment import commit
 from tubekit.experiments.recipe import Recipe
 from tubekit.experiments.record import (
     Record,
@@ -11,7 +13,8 @@ from tubekit.experiments.record import (
     record_path,
     write_record,
 )
-from tubekit.experiments.run import further_records, run
+from tubekit.experiments.run import checkpoint_of, further_records, run
+from tubekit.experiments.sources import sources_of
 
 
 def pending(recipes: Iterable[Recipe], root: Path) -> list[tuple[Recipe, int]]:
@@ -24,7 +27,7 @@ def pending(recipes: Iterable[Recipe], root: Path) -> list[tuple[Recipe, int]]:
     for recipe in recipes:
         for seed in recipe.seeds:
             path = record_path(recipe.id, recipe.chapter, recipe.profile, seed, root)
-            if not path.is_file() or read_record(path).digest != recipe.digest:
+            if not path.is_file() or not recipe.made(read_record(path).recipe):
                 jobs.append((recipe, seed))
     return jobs
 
@@ -34,13 +37,29 @@ def work(
     *,
     root: Path,
     device: str = "auto",
-    precision: str = "auto",
+    precision: str | None = None,
+    allow_dirty: bool = False,
 ) -> list[str]:
     """Run the jobs in order; return one line for each that failed.
 
-    A killed run leaves its checkpoint and continues from it; a failed one does not stop the rest.
-    A cell that stands in several tables is trained once and its records are copied.
+    A killed run leaves its checkpoint and continues from it, as long as the library's sources are
+    the same; a failed one does not stop the rest. A cell that stands in several tables is trained
+    once and its records are copied.
+
+    Args:
+        jobs: recipes and seeds.
+        root: folder of the records.
+        device: ``cpu``, ``cuda`` or ``auto``.
+        precision: ``None`` for the recipe's.
+        allow_dirty: run although the library has uncommitted changes; no table shows the records.
+    Raises:
+        ValueError: the library has uncommitted changes.
     """
+    if jobs and not allow_dirty and commit().endswith("+"):
+        raise ValueError(
+            "expected a library without uncommitted changes, so that the numbers can be made "
+            "again, got some; commit them, or pass --allow-dirty for a trial"
+        )
     failures = []
     for done, (recipe, seed) in enumerate(jobs, start=1):
         name = f"[{done}/{len(jobs)}] {recipe.id} seed {seed}"
@@ -49,19 +68,21 @@ def work(
                 write_record(record, root)
             print(f"{name}: the same run as in another table", flush=True)
             continue
-        checkpoint = root / ".unfinished" / f"{recipe.digest[:16]}-{seed}.pt"
+        run_name = f"{recipe.digest[:16]}-{sources_of(recipe)[:8]}-{seed}"
+        checkpoint = root / ".unfinished" / f"{run_name}.pt"
         try:
-            record, network, split = run(
-                recipe, seed, device=device, precision=precision, checkpoint=checkpoint
-            )
-            others = further_records(record, network, split, recipe, device)
+            trained = run(recipe, seed, device=device, precision=precision, checkpoint=checkpoint)
+            others = further_records(trained, recipe, device)
         except (ValueError, RuntimeError, FloatingPointError) as error:
             failures.append(f"{name}: {type(error).__name__}: {error}")
             print(failures[-1], flush=True)
             continue
+        record = trained.record
         for made in (*others, record):  # the run's own record last: it marks the job as done
             write_record(made, root)
-        checkpoint.unlink(missing_ok=True)
+        weights.keep(trained, recipe, seed)
+        for stage in recipe.stages:
+            checkpoint_of(checkpoint, stage).unlink(missing_ok=True)
         score = sum(v["dice"] or 0.0 for v in record.cases.values()) / len(record.cases)
         seconds = f"{record.seconds_training:.0f} of {record.seconds_total:.0f} s training"
         print(f"{name}: Dice {score:.3f}, {record.steps_done} steps, {seconds}", flush=True)
@@ -71,11 +92,11 @@ def work(
 def twins(recipe: Recipe, seed: int, root: Path) -> list[Record]:
     """Records of an equal run under another name, renamed to ``recipe``; further test sets first.
 
-    Equal means the same digest and seed, and all metrics of ``recipe`` measured.
+    Equal means the same call and seed, and all metrics of ``recipe`` measured.
     """
     found: dict[str, Record] = {}
     for record in read_records(recipe.chapter, recipe.profile, root):
-        if (record.digest, record.seed) == (recipe.digest, seed):
+        if record.seed == seed and recipe.made(record.recipe):
             own = record.recipe["data_name"]
             renamed = recipe.to_dict() | {"data_name": own}
             found[own] = record.model_copy(update={"recipe": renamed})
@@ -83,3 +104,14 @@ def twins(recipe: Recipe, seed: int, root: Path) -> list[Record]:
     if not set(recipe.metrics) <= {name for values in tested.values() for name in values}:
         return []
     return sorted(found.values(), key=lambda r: r.recipe["data_name"] == recipe.data_name)
+
+
+def stale(recipes: Iterable[Recipe], root: Path) -> list[tuple[Recipe, int]]:
+    """Runs whose record was made by other sources than today's, or does not say by which."""
+    jobs = []
+    for recipe in recipes:
+        for seed in recipe.seeds:
+            path = record_path(recipe.id, recipe.chapter, recipe.profile, seed, root)
+            if path.is_file() and read_record(path).sources != sources_of(recipe):
+                jobs.append((recipe, seed))
+    return jobs

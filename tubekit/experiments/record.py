@@ -19,12 +19,14 @@ class Record(BaseModel):
     """One run of one recipe with one seed.
 
     ``cases`` holds the test metrics per case; NaN is stored as null. ``history`` holds
-    (step, training loss) and ``validation`` (step, score).
+    (step, training loss), ``terms`` the same of each of several terms, and ``validation`` (step,
+    score). ``sources`` is the hash of the library's files that the run imported; records made
+    before it was kept have none.
     """
 
     model_config = ConfigDict(extra="forbid")
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     recipe: dict[str, Any]
     digest: str
     seed: int
@@ -38,6 +40,7 @@ class Record(BaseModel):
     stopped_by: str
     best_step: int
     history: list[tuple[int, float]]
+    terms: dict[str, list[tuple[int, float]]] = {}
     validation: list[tuple[int, float]]
     seconds_training: float
     seconds_total: float
@@ -46,12 +49,18 @@ class Record(BaseModel):
     precision: str
     versions: dict[str, str]
     commit: str
+    sources: str | None = None
     finished: str
 
     @property
     def key(self) -> tuple[str, str, str]:
         """(table, data, method) of the recipe."""
         return self.recipe["table"], self.recipe["data_name"], self.recipe["method"]
+
+    @property
+    def dirty(self) -> bool:
+        """Made from a tree with uncommitted changes, so that nobody can make it again."""
+        return self.commit.endswith("+")
 
 
 def record_path(

@@ -4,11 +4,11 @@ import re
 from collections.abc import Mapping, Sequence
 
 from tubekit._extras import extra
+from tubekit.chapters import chapter as room
 from tubekit.experiments import published
 from tubekit.experiments.evaluate import MEASURES
 from tubekit.experiments.names import method_label
 from tubekit.experiments.recipe import PROFILES
-from tubekit.experiments.recipes import recipe
 from tubekit.experiments.record import Record
 from tubekit.experiments.tables import ResultTable, Row
 from tubekit.plots import Html, table_html
@@ -123,7 +123,7 @@ def settings_html(chapter: str, row: str, printed: Mapping[str, str], title: str
     """
     columns = {title: dict(printed)}
     for profile in PROFILES:
-        mine = recipe(chapter, profile, row)
+        mine = room(chapter).recipe(profile, row)
         columns[profile] = {
             "network": str(mine.network),
             "patch": "×".join(map(str, mine.patch_size)),

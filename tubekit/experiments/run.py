@@ -1,23 +1,31 @@
-"""Run one recipe with one seed: split, train, predict, measure, record."""
+"""Run one recipe with one seed: split, train stage by stage, predict, measure, record."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from torch import nn
 
-from tubekit.data import PatchSampler, normalise
 from tubekit.data.targets import MAPS
 from tubekit.experiments.data import Split
 from tubekit.experiments.environment import commit, device_name, now, versions
 from tubekit.experiments.evaluate import evaluate
-from tubekit.experiments.recipe import Recipe
+from tubekit.experiments.recipe import Recipe, Stage
 from tubekit.experiments.record import Record
-from tubekit.inference import predict_label
-from tubekit.metrics import dice
+from tubekit.experiments.sources import sources_of
+from tubekit.inference.predictors import Predictor, label_of
 from tubekit.training import FitResult, deterministic, fit, resolve_device
 from tubekit.types import Case
+
+
+class Trained(NamedTuple):
+    """What a run leaves: its record, the network with its selected weights, and the data."""
+
+    record: Record
+    network: nn.Module
+    split: Split
 
 
 def run(
@@ -25,58 +33,126 @@ def run(
     seed: int,
     *,
     device: str = "auto",
-    precision: str = "auto",
-    checkpoint: Path | Callable[[Split], Path] | None = None,
+    precision: str | None = None,
+    checkpoint: Path | None = None,
     tested: bool = True,
     progress: bool = False,
-) -> tuple[Record, nn.Module, Split]:
-    """Train and test. The network comes back with its best validation weights.
+) -> Trained:
+    """Train and test.
 
     Args:
+        recipe: what to run.
+        seed: of everything random.
         device: ``cpu``, ``cuda`` or ``auto``.
-        precision: ``32-true``, ``bf16-mixed`` or ``auto``.
-        checkpoint: a file to resume from and to write to; or what names it, once the data are
-            known and before anything is trained.
+        precision: ``None`` for the recipe's.
+        checkpoint: a file to resume from and to write to; every stage has its own beside it.
         tested: measure the test cases; else the record has none.
         progress: show a bar.
     """
     began = time.perf_counter()
     device = resolve_device(device)
     split: Split = recipe.data.build(seed=seed)
-    kept = checkpoint(split) if callable(checkpoint) else checkpoint
-    with deterministic(seed):
-        network = build_network(recipe, split)
-    loss = recipe.loss.build()
-    sampler = PatchSampler(
-        split.train,
-        recipe.patch_size,
-        recipe.batch_size,
-        # The loop itself supplies what is no target map: the image, or logits of mixed images.
-        maps=tuple(name for name in loss.needs if name in MAPS),
-        foreground_fraction=recipe.foreground_fraction,
-        mirror_axes=recipe.mirror_axes,
-        when=recipe.maps_when,
-        seed=seed,
-    )
-    fitted = fit(
-        network,
-        loss,
-        sampler.batch,
-        steps=recipe.steps,
-        optimizer=recipe.optimizer,
-        precision=precision,
-        device=device,
-        checkpoint=kept,
-        validate=validation_score(recipe, split, device),
-        validate_every=max(1, recipe.steps // recipe.validations),
-        seed=seed,
-        progress=progress,
-    )
+    fitted: list[FitResult] = []
+    network = None
+    for stage in recipe.stages:
+        if stage.prepare is not None and network is not None:
+            split = stage.prepare.build(split, predictor(recipe, network, device))
+        if network is None or stage.fresh:
+            network = build_network(recipe, split, seed)
+        kept = None if checkpoint is None else checkpoint_of(checkpoint, stage)
+        fitted.append(
+            train(
+                recipe,
+                stage,
+                network,
+                split,
+                seed=seed,
+                device=device,
+                precision=precision,
+                checkpoint=kept,
+                progress=progress,
+            )
+        )
+    if network is None:
+        raise ValueError(f"{recipe.id}: expected at least one stage, got none; add one")
     asked = split.test if tested else []
     cases = test(network, asked, recipe, split.classes, device, recipe.metrics)
     record = make_record(recipe, seed, split, fitted, cases, network, device)
     record.seconds_total = round(time.perf_counter() - began, 2)
-    return record, network, split
+    return Trained(record, network, split)
+
+
+def train(
+    recipe: Recipe,
+    stage: Stage,
+    network: nn.Module,
+    split: Split,
+    *,
+    seed: int,
+    device: str,
+    precision: str | None = None,
+    checkpoint: Path | None = None,
+    progress: bool = False,
+) -> FitResult:
+    """One stage; the network comes back with its selected weights."""
+    update = stage.update.build(network)
+    maps = sorted({name for m in update.modules.values() for name in getattr(m, "needs", ())})
+    sampler = stage.sampler.build(split.train, maps=_made(maps, split), seed=seed)
+    select = stage.select
+    scored = predictor(recipe, network, device)
+    return fit(
+        update,
+        sampler.batch,
+        steps=stage.steps,
+        precision=precision or recipe.precision,
+        device=device,
+        checkpoint=checkpoint,
+        validate=None if select is None else lambda: select.build(scored, split),
+        validate_every=max(1, stage.steps // stage.validations),
+        seed=seed,
+        progress=progress,
+    )
+
+
+def _made(needs: Sequence[str], split: Split) -> tuple[str, ...]:
+    """What the sampler must add to the image and the target.
+
+    Raises:
+        ValueError: a map that neither the data have nor a function of ``MAPS`` makes.
+    """
+    maps = tuple(name for name in needs if name != "image")
+    known = {*MAPS, *split.train[0].maps}
+    if unknown := [name for name in maps if name not in known]:
+        raise ValueError(
+            f"expected maps out of {', '.join(sorted(known))}, got {', '.join(unknown)}; let the "
+            "stage's prepare put them into Case.maps, or add a function to tubekit.data.targets"
+        )
+    return maps
+
+
+def build_network(recipe: Recipe, split: Split, seed: int) -> nn.Module:
+    """The recipe's network with the channels that data and sampler ask for."""
+    with deterministic(seed):
+        network: nn.Module = recipe.network.build(**channels_of(recipe, split))
+    return network
+
+
+def channels_of(recipe: Recipe, split: Split) -> dict[str, int]:
+    """Of the network's input, as the sampler makes it, and of its logits: one for two classes."""
+    sampler = recipe.stages[0].sampler.build(split.train[:1], maps=(), seed=0)
+    classes = split.classes
+    return {"in_channels": sampler.channels, "out_channels": 1 if classes == 2 else classes}
+
+
+def predictor(recipe: Recipe, network: nn.Module, device: str) -> Predictor:
+    """The function from a case to probabilities."""
+    made: Predictor = recipe.predictor.build(network, device=resolve_device(device))
+    return made
+
+
+def predict(network: nn.Module, case: Case, recipe: Recipe, device: str) -> np.ndarray:
+    """Label map of one case."""
+    return label_of(predictor(recipe, network, device)(case))
 
 
 def test(
@@ -88,79 +164,47 @@ def test(
     metrics: Sequence[str],
 ) -> dict[str, dict[str, float | None]]:
     """Metrics of every case."""
-    predictions = {case.id: predict(network, case, recipe, device) for case in cases}
-    return {c.id: evaluate(predictions[c.id], c, classes, metrics) for c in cases}
+    labels = {case.id: predict(network, case, recipe, device) for case in cases}
+    return {case.id: evaluate(labels[case.id], case, classes, metrics) for case in cases}
 
 
-def further_records(
-    record: Record, network: nn.Module, split: Split, recipe: Recipe, device: str
-) -> list[Record]:
+def further_records(trained: Trained, recipe: Recipe, device: str) -> list[Record]:
     """The same network on the split's other test sets, each as a record of its own."""
-    device = resolve_device(device)
+    record, network, split = trained
     found = []
     for name, other in split.further.items():
         metrics = other.metrics or recipe.metrics
         cases = test(network, other.cases, recipe, split.classes, device, metrics)
-        found.append(
-            record.model_copy(
-                update={
-                    "recipe": record.recipe | {"data_name": name},
-                    "source": other.source,
-                    "groups": {case.id: case.id for case in other.cases},
-                    "cases": cases,
-                }
-            )
-        )
+        changes = {
+            "recipe": record.recipe | {"data_name": name},
+            "source": other.source,
+            "groups": {case.id: case.id for case in other.cases},
+            "cases": cases,
+        }
+        found.append(record.model_copy(update=changes))
     return found
 
 
-def build_network(recipe: Recipe, split: Split) -> nn.Module:
-    """The recipe's network with the channels that the data ask for."""
-    channels = 1 if split.classes == 2 else split.classes
-    return recipe.network.build(in_channels=split.train[0].image.shape[0], out_channels=channels)
-
-
-def predict(network: nn.Module, case: Case, recipe: Recipe, device: str) -> np.ndarray:
-    """Label map of one case with the recipe's patch size."""
-    return predict_label(
-        network,
-        normalise(case),
-        patch_size=recipe.patch_size,
-        overlap=recipe.overlap,
-        device=device,
-    )
-
-
-def validation_score(recipe: Recipe, split: Split, device: str) -> Callable[[nn.Module], float]:
-    """Mean foreground Dice on the validation cases: the only thing that selects weights."""
-
-    def score(network: nn.Module) -> float:
-        values = []
-        for case in split.validation:
-            if case.label is None:
-                continue
-            # No loss sees what lies outside the field of view, so it must not select either.
-            valid = np.ones(case.label.shape, bool) if case.valid is None else case.valid
-            found, label = predict(network, case, recipe, device)[valid], case.label[valid]
-            for k in range(1, split.classes):
-                if (label == k).any():
-                    values.append(dice((found == k)[None], (label == k)[None]))
-        return float(np.mean(values))
-
-    return score
+def checkpoint_of(path: Path, stage: Stage) -> Path:
+    """The file of one stage."""
+    return path.with_name(f"{path.stem}-{stage.name}{path.suffix}")
 
 
 def make_record(
     recipe: Recipe,
     seed: int,
     split: Split,
-    fitted: FitResult,
+    fitted: Sequence[FitResult],
     cases: dict[str, dict[str, float | None]],
     network: nn.Module,
     device: str,
 ) -> Record:
-    """Gather what the run measured."""
-    every = max(1, len(fitted.history) // 100)
+    """Gather what the run measured; steps count through all stages."""
+    last = fitted[-1]
+    before = sum(stage.steps_done for stage in fitted[:-1])
+    rows = list(_rows(fitted))
+    every = max(1, len(rows) // 100)
+    terms = [name for name in last.history[0] if name not in ("step", "loss", "lr", "validation")]
     return Record(
         recipe=recipe.to_dict(),
         digest=recipe.digest,
@@ -171,22 +215,30 @@ def make_record(
         groups={c.id: split.groups[c.id] for c in split.test},
         cases=cases,
         parameters=sum(p.numel() for p in network.parameters()),
-        steps_done=fitted.steps_done,
-        stopped_by=fitted.stopped_by,
-        best_step=fitted.best_step or fitted.steps_done,
-        history=[_pair(row, "loss") for row in fitted.history[::every]],
-        validation=[
-            _pair(row, "validation") for row in fitted.history if row["validation"] is not None
-        ],
-        seconds_training=round(fitted.seconds, 2),
+        steps_done=before + last.steps_done,
+        stopped_by=last.stopped_by,
+        best_step=before + (last.best_step or last.steps_done),
+        history=[_pair(row, "loss") for row in rows[::every] if "loss" in row],
+        terms={name: [_pair(row, name) for row in rows[::every] if name in row] for name in terms},
+        validation=[_pair(row, "validation") for row in rows if row["validation"] is not None],
+        seconds_training=round(sum(stage.seconds for stage in fitted), 2),
         seconds_total=0.0,
-        peak_memory_mb=round(fitted.peak_memory_mb, 1),
+        peak_memory_mb=round(max(stage.peak_memory_mb for stage in fitted), 1),
         device=device_name(device),
-        precision=fitted.precision,
+        precision=last.precision,
         versions=versions(),
         commit=commit(),
+        sources=sources_of(recipe),
         finished=now(),
     )
+
+
+def _rows(fitted: Sequence[FitResult]) -> Iterator[dict[str, float | None]]:
+    before = 0
+    for stage in fitted:
+        for row in stage.history:
+            yield row | {"step": before + int(row["step"] or 0)}
+        before += stage.steps_done
 
 
 def _pair(row: dict[str, float | None], name: str) -> tuple[int, float]:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from tubekit._extras import extra
+from tubekit.chapters import chapter as chapter_facts
 from tubekit.experiments import published
-from tubekit.experiments.chapters import chapter as chapter_facts
 from tubekit.experiments.evaluate import MEASURES
 from tubekit.experiments.record import Record
 from tubekit.experiments.verdict import (

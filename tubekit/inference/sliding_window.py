@@ -61,11 +61,54 @@ def predict_probs(
     Reference: Isensee et al., Nature Methods 18, 2021 (weights, overlap, mirroring).
     """
     _check.dimensions("image", image, (3, 4))
-    ndim = image.ndim - 1
+    options = (patch_size, overlap, batch_size, mirror_axes, device, precision)
+    return _probs(network, image[None], *options)[0]
+
+
+@taking(numbers, images=array)
+def predict_slices(
+    network: nn.Module,
+    images: Num[np.ndarray, "n c y x"],
+    *,
+    patch_size: int | Sequence[int],
+    overlap: float = 0.5,
+    batch_size: int = 4,
+    device: str | None = None,
+    precision: str = "32-true",
+) -> Float32[np.ndarray, "n k y x"]:
+    """``predict_probs`` for many images of one size, a few at a time.
+
+    Args:
+        network: 2-D, as for ``fit``; afterwards its mode and device are as before.
+        images: (n c y x), normalised as in training.
+        patch_size: window in pixels, one entry per axis or one for all.
+        overlap: share of a window that the next one repeats, in [0, 1).
+        batch_size: images, and windows, per forward pass.
+        device: ``"cpu"`` or ``"cuda"``; None uses the device on which the network is.
+        precision: ``"32-true"`` or ``"bf16-mixed"``.
+    Raises:
+        ValueError: as ``predict_probs``.
+    """
+    options = (patch_size, overlap, batch_size, (), device, precision)
+    starts = range(0, len(images), batch_size)
+    return np.concatenate([_probs(network, images[i : i + batch_size], *options) for i in starts])
+
+
+def _probs(
+    network: nn.Module,
+    images: Num[np.ndarray, "n c *s"],
+    patch_size: int | Sequence[int],
+    overlap: float,
+    batch_size: int,
+    mirror_axes: Sequence[int],
+    device: str | None,
+    precision: str,
+) -> Float32[np.ndarray, "n k *s"]:
+    ndim = images.ndim - 2
     window = (patch_size,) * ndim if isinstance(patch_size, int) else tuple(patch_size)
     # torch takes no mirrored views, and warns of arrays it may not write to.
-    image = np.require(image, np.float32, ["C_CONTIGUOUS", "WRITEABLE"])
-    _check.finite("image", image)
+    images = np.require(images, np.float32, ["C_CONTIGUOUS", "WRITEABLE"])
+    _check.finite("image", images)
     _check.option("precision", precision, ("32-true", "bf16-mixed"))
     if len(window) != ndim or min(window) < 1:
         raise ValueError(
@@ -96,7 +139,7 @@ def predict_probs(
     with _evaluating(network, device) as home, torch.inference_mode():
         with torch.autocast(home.type, torch.bfloat16, enabled=precision == "bf16-mixed"):
             logits = sliding_window_inference(
-                torch.from_numpy(image)[None],
+                torch.from_numpy(images),
                 window,
                 batch_size,
                 mean_logits,
@@ -105,8 +148,7 @@ def predict_probs(
                 sw_device=home,
                 device="cpu",  # only windows, not whole volumes, must fit the accelerator
             )
-        logits = logits[0]
-        probs = logits.sigmoid() if len(logits) == 1 else logits.softmax(0)
+        probs = logits.sigmoid() if logits.shape[1] == 1 else logits.softmax(1)
     return probs.numpy()
 
 
@@ -155,6 +197,11 @@ def predict_label(
         device=device,
         precision=precision,
     )
+    return label_of(probs)
+
+
+def label_of(probs: Float32[np.ndarray, "k *s"]) -> Integer[np.ndarray, "*s"]:
+    """The most probable class of every voxel; one channel counts above one half."""
     label = probs[0] > 0.5 if len(probs) == 1 else probs.argmax(0)
     return label.astype(np.min_scalar_type(len(probs)))
 

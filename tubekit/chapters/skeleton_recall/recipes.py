@@ -5,9 +5,9 @@ Every method of a data set shares network, data, steps, patches and seeds; only 
 
 import dataclasses
 
+from tubekit.chapters.skeleton_recall.decisive import decisive
 from tubekit.experiments.data import cross_validation, phantom_split
-from tubekit.experiments.recipe import Profile, Recipe
-from tubekit.experiments.recipes.skeleton_recall_decisive import decisive
+from tubekit.experiments.recipe import Profile, Recipe, supervised, windows
 from tubekit.losses import (
     CrossEntropyLoss,
     DeepSupervision,
@@ -196,18 +196,25 @@ def recipes(profile: Profile) -> list[Recipe]:
             profile=profile,
             data=task.data,
             network=task.network,
-            loss=spec,
-            # SGD needs many steps to get going; the small budgets use AdamW. Its rate for volumes
-            # was raised after CE + Dice at 2e-3 did not learn 13 classes, and tried with SRL only:
-            # an advantage for SRL, which the chapter tells.
-            optimizer=Spec(nnunet_sgd) if full else Spec(adamw, lr=2e-3 if flat_task else 1e-2),
-            # 13 classes in one volume need longer than one class in two patches.
-            steps=flat_steps if flat_task else solid_steps * (2 if name == "cow" else 1),
-            batch_size=task.batch_size,
-            patch_size=task.patch_size,
-            mirror_axes=task.mirror_axes,
+            stages=(
+                supervised(
+                    loss=spec,
+                    # SGD needs many steps to get going; the small budgets use AdamW. Its rate for
+                    # volumes was raised after CE + Dice at 2e-3 did not learn 13 classes, and tried
+                    # with SRL only: an advantage for SRL, which the chapter tells.
+                    optimizer=Spec(nnunet_sgd)
+                    if full
+                    else Spec(adamw, lr=2e-3 if flat_task else 1e-2),
+                    # 13 classes in one volume need longer than one class in two patches.
+                    steps=flat_steps if flat_task else solid_steps * (2 if name == "cow" else 1),
+                    batch_size=task.batch_size,
+                    patch_size=task.patch_size,
+                    mirror_axes=task.mirror_axes,
+                    validations=2,
+                ),
+            ),
+            predictor=windows(task.patch_size),
             deviations=task.deviations,
-            validations=2,
             seeds=(0,) if profile == "smoke" else (0, 1, 2),
         )
         return dataclasses.replace(base, **changes)  # type: ignore[arg-type]

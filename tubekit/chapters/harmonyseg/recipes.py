@@ -6,15 +6,15 @@ Rows of one table share data, steps, patches and seeds. A cell of several tables
 import dataclasses
 from collections.abc import Callable
 
-from tubekit.experiments.recipe import Profile, Recipe
-from tubekit.experiments.recipes.harmonyseg_parts import (
+from tubekit.chapters.harmonyseg.parts import (
     growth_suppression,
     networks,
     other_readings,
     plus,
     single_terms,
 )
-from tubekit.experiments.recipes.harmonyseg_tasks import Task, tasks
+from tubekit.chapters.harmonyseg.tasks import Task, tasks
+from tubekit.experiments.recipe import Profile, Recipe, supervised, windows
 from tubekit.losses import (
     CrossEntropyLoss,
     DeepSupervision,
@@ -50,17 +50,24 @@ def recipes(profile: Profile) -> list[Recipe]:
             profile=profile,
             data=task.data,
             network=networks(task)[network],
-            loss=loss,
-            # The paper: Adam at 1e-4, decaying polynomially. Few steps need a higher rate; that of
-            # the volumes was chosen by the plain network's Dice on validation patients.
-            optimizer=Spec(adamw, lr=_rate(profile, task.ndim), weight_decay=0.0),
-            steps=task.steps,
-            batch_size=task.batch_size,
-            patch_size=task.patch_size,
-            overlap=0.5 if profile == "full" or task.ndim == 2 else 0.25,
+            stages=(
+                supervised(
+                    loss=loss,
+                    # The paper: Adam at 1e-4, decaying polynomially. Few steps need a higher rate;
+                    # that of the volumes was chosen by the plain network's Dice on validation
+                    # patients.
+                    optimizer=Spec(adamw, lr=_rate(profile, task.ndim), weight_decay=0.0),
+                    steps=task.steps,
+                    batch_size=task.batch_size,
+                    patch_size=task.patch_size,
+                    validations=2,
+                ),
+            ),
+            predictor=windows(
+                task.patch_size, 0.5 if profile == "full" or task.ndim == 2 else 0.25
+            ),
             metrics=task.metrics,
             deviations=task.deviations,
-            validations=2,
             seeds=(0,) if profile == "smoke" else (0, 1, 2),
         )
 
@@ -125,7 +132,9 @@ def _incomplete(make: Callable[..., Recipe], task: Task) -> list[Recipe]:
         # Does a gain outlive a longer training? Mix-equivalence also passes every batch through the
         # network twice, which is more work per step.
         runs += [
-            dataclasses.replace(run, method=f"{run.method}_twice", steps=2 * task.steps)
+            dataclasses.replace(
+                run.train_differently(steps=2 * task.steps), method=f"{run.method}_twice"
+            )
             for run in runs
             if run.method in ("baseline", "all")
         ]

@@ -2,9 +2,9 @@
 
 import dataclasses
 
+from tubekit.chapters.harmonyseg.incomplete import incomplete_split
+from tubekit.chapters.harmonyseg.liver import liver_split
 from tubekit.experiments.data import cross_validation, phantom_split, window_of
-from tubekit.experiments.incomplete import incomplete_split
-from tubekit.experiments.liver import liver_split
 from tubekit.experiments.recipe import Profile
 from tubekit.types import Spec
 

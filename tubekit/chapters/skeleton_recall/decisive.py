@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Callable
 
 from tubekit.experiments.recipe import Recipe
-from tubekit.training import adamw
+from tubekit.training import Supervised, adamw
 from tubekit.types import Spec
 
 METHODS = ("ce_dice", "srl", "cldice", "soft_recall")
@@ -31,15 +31,11 @@ def decisive(usual: dict[str, Recipe], loss: Callable[..., Spec]) -> list[Recipe
     """
 
     def made(table: str, method: str, name: str, rate: float, weight: float) -> Recipe:
-        return dataclasses.replace(
-            usual[method],
-            table=table,
-            method=name,
-            loss=loss(method, weight=weight),
-            optimizer=Spec(adamw, lr=rate),
-            steps=STEPS,
-            validations=VALIDATIONS,
+        update = Spec(Supervised, loss=loss(method, weight=weight), optimizer=Spec(adamw, lr=rate))
+        longer = usual[method].train_differently(
+            update=update, steps=STEPS, validations=VALIDATIONS
         )
+        return dataclasses.replace(longer, table=table, method=name)
 
     grid = [
         made("grid", method, f"{method}_w{weight:g}_lr{rate:g}", rate, weight)

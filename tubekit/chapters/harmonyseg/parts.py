@@ -1,6 +1,6 @@
 """Losses and networks of the HarmonySeg chapter, as its tables name them."""
 
-from tubekit.experiments.recipes.harmonyseg_tasks import Task
+from tubekit.chapters.harmonyseg.tasks import Task
 from tubekit.losses import (
     DiceCELoss,
     GrowthSuppressionLoss,

@@ -38,6 +38,8 @@ MARGIN_MM = 4.0
 PAINTING = ("abdomen", "contrast_ct", "ct", "render")
 """What a painted image depends on."""
 EXTERNAL = "external"
+WINDOW = "ircad01"
+"""Its manifest has the paper's window."""
 
 
 def liver_split(
@@ -48,6 +50,7 @@ def liver_split(
     validation: int = 2,
     limit: int | None = None,
     vesselness: str | None = None,
+    window: str = WINDOW,
 ) -> Split:
     """Patient-wise folds of the rendered cases; run ``seed`` tests fold ``seed % folds``.
 
@@ -59,9 +62,10 @@ def liver_split(
         validation: rendered patients that select weights, taken from the training side.
         limit: at most this many training, validation and test cases each; ``None`` for all.
         vesselness: name of settings in ``preparation.VESSELNESS`` to append the map, or ``None``.
+        window: data set whose window of intensities is kept.
     """
     try:
-        cases = rendered_cases(spacing_mm, None if limit is None else 3 * limit)
+        cases = rendered_cases(spacing_mm, None if limit is None else 3 * limit, window)
     except DataUnavailable:
         return phantom_split(
             "vascular", seed=seed, train=4, validation=1, test=2, vesselness=vesselness
@@ -76,7 +80,7 @@ def liver_split(
         "validation": [c for c in rest if c.id in chosen],
         "test": [c for c in cases if c.id in test_ids],
     }
-    real = real_cases(spacing_mm)
+    real = real_cases(spacing_mm, window)
     split = Split(
         **{name: part[:limit] for name, part in parts.items()},
         source="rendered",
@@ -88,24 +92,26 @@ def liver_split(
 
 
 @functools.lru_cache(maxsize=4)
-def rendered_cases(spacing_mm: float, count: int | None = None) -> tuple[Case, ...]:
+def rendered_cases(
+    spacing_mm: float, count: int | None = None, window: str = WINDOW
+) -> tuple[Case, ...]:
     """The mask-only patients with painted CT, the first ``count`` of them.
 
     Raises:
         DataUnavailable: the masks cannot be found.
     """
     masks = all_cases("ircad01_masks", limit=count)
-    return tuple(side_by_side(lambda case: _rendered(case, spacing_mm), masks))
+    return tuple(side_by_side(lambda case: _rendered(case, spacing_mm, window), masks))
 
 
 @functools.lru_cache(maxsize=2)
-def real_cases(spacing_mm: float) -> list[Case]:
+def real_cases(spacing_mm: float, window: str = WINDOW) -> list[Case]:
     """The patients with real CT, prepared in the same way; an empty list without the files."""
     try:
         cases = all_cases("ircad01")
     except DataUnavailable:
         return []
-    return [_finished(resample(_organ(case), (spacing_mm,) * 3)) for case in cases]
+    return [_finished(resample(_organ(case), (spacing_mm,) * 3), window) for case in cases]
 
 
 def example_cases(spacing_mm: float) -> tuple[list[Case], Source]:
@@ -135,7 +141,7 @@ def _organ(case: Case) -> Case:
     return crop_to_valid(inside_closed_organ(case), MARGIN_MM)
 
 
-def _rendered(case: Case, spacing_mm: float) -> Case:
+def _rendered(case: Case, spacing_mm: float, window: str) -> Case:
     """Paint on the grid of the masks, then resample like a real case.
 
     The patient's number seeds the scanner. The image is kept on disk.
@@ -156,12 +162,12 @@ def _rendered(case: Case, spacing_mm: float) -> Case:
     rules = sources(*(f"tubekit.phantoms.{name}" for name in PAINTING), "tubekit.data.preprocess")
     key = content_key(f"{seed} {organ.spacing} {new} {rules}", vessels, liver)
     ct = cached_array(cache_root() / "rendered" / f"{key}.npz", masks.label.shape, paint)
-    return _finished(dataclasses.replace(masks, image=ct[None]))
+    return _finished(dataclasses.replace(masks, image=ct[None]), window)
 
 
-def _finished(case: Case) -> Case:
-    """Portal and hepatic veins as one class, as in the paper, and its window."""
-    clipped = clip_window(case, *window_of("ircad01"))
+def _finished(case: Case, window: str) -> Case:
+    """Portal and hepatic veins as one class, as in the paper, inside a window."""
+    clipped = clip_window(case, *window_of(window))
     if case.label is None:
         return clipped
     return dataclasses.replace(clipped, label=(case.label > 0).astype(np.int64))

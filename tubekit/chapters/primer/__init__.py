@@ -1,0 +1,1 @@
+"""The primer: what its pages need and nothing else does."""
