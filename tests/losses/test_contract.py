@@ -279,6 +279,6 @@ def test_losses_are_built_from_specs():
     spec = Spec(
         losses.DeepSupervision, loss=Spec(losses.WeightedSum, losses=parts, weights=[1.0, 0.5])
     )
-    loss = Spec.from_dict(spec.to_dict()).build()
+    loss = spec.build()
     assert loss.needs == ("tube",)
     assert loss.loss.losses[0].dice.batch

@@ -105,9 +105,9 @@ def test_pruned_networks_are_contained() -> None:
 
 
 def test_bad_arguments_and_specification() -> None:
-    with pytest.raises(ValueError, match="UNetPlusPlus needs two stages"):
+    with pytest.raises(ValueError, match="UNetPlusPlus needs 2 or more entries"):
         UNetPlusPlus(2, 1, 1, features=(4,))
     with pytest.raises(ValueError, match="needs three levels or more"):
         UNetPlusPlus(2, 1, 1, features=(4, 4), deep_supervision=True)
     spec = Spec(UNetPlusPlus, ndim=3, in_channels=1, out_channels=1, features=[2, 2, 2])
-    assert Spec.from_dict(spec.to_dict()).build().divisor == (4, 4, 4)
+    assert spec.build().divisor == (4, 4, 4)

@@ -109,24 +109,14 @@ class MixEquivalenceLoss(SegmentationLoss):
         target: Num[Tensor, "b #c *s"],
         *,
         valid: Bool[Tensor, "b 1 *s"] | None = None,
+        probs: Float[Tensor, "b k *s"] | None = None,
         **maps: Tensor,
     ) -> Float[Tensor, "..."]:
         # Probabilities without a graph: they can only be targets.
-        probs = foreground_probs(logits.detach())
-        return self.of_probs(probs, target, valid=valid, **maps)
-
-    def of_probs(
-        self,
-        probs: Float[Tensor, "b k *s"],
-        target: Num[Tensor, "b #c *s"],
-        mixed_logits: Tensor,
-        mix_weight: Tensor,
-        valid: Bool[Tensor, "b 1 *s"] | None,
-    ) -> Float[Tensor, "..."]:
-        """The loss where the probabilities on the images before mixing are at hand already."""
-        check_mixture(probs, mixed_logits)
-        mixed_probs = foreground_probs(mixed_logits.to(probs.dtype))
-        masks, weight = self.masks(target, probs), mix_weight.to(probs.dtype)
+        probs = foreground_probs(logits.detach()) if probs is None else probs
+        check_mixture(probs, maps["mixed_logits"])
+        mixed_probs = foreground_probs(maps["mixed_logits"].to(probs.dtype))
+        masks, weight = self.masks(target, probs), maps["mix_weight"].to(probs.dtype)
         aims = masks if self.targets == "labels" else probs
         cosine = mix_equivalence(mixed_probs, aims, weight, valid=valid)
         shown = mixed(masks, weight)

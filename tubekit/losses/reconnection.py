@@ -205,14 +205,10 @@ class ReconnectionLoss(SegmentationLoss):
         target: Num[Tensor, "b #c *s"],
         *,
         valid: Bool[Tensor, "b 1 *s"] | None = None,
+        probs: Float[Tensor, "b k *s"] | None = None,
         **maps: Tensor,
     ) -> Float[Tensor, ""]:
-        return self.of_probs(self.probs(logits), valid)
-
-    def of_probs(
-        self, probs: Float[Tensor, "b k *s"], valid: Bool[Tensor, "b 1 *s"] | None
-    ) -> Float[Tensor, ""]:
-        """The loss where probabilities are known already."""
+        probs = self.probs(logits) if probs is None else probs
         return reconnected_entropy(
             probs if valid is None else probs * valid,
             self.iterations,

@@ -150,21 +150,11 @@ class RelaxedSupervisionLoss(SegmentationLoss):
         target: Num[Tensor, "b #c *s"],
         *,
         valid: Bool[Tensor, "b 1 *s"] | None = None,
+        probs: Float[Tensor, "b k *s"] | None = None,
         **maps: Tensor,
     ) -> Float[Tensor, ""]:
-        probs = self.probs(logits)
-        return self.of_both(logits, probs, target, maps["confidence"], valid)
-
-    def of_both(
-        self,
-        logits: Float[Tensor, "b c *s"],
-        probs: Float[Tensor, "b k *s"],
-        target: Num[Tensor, "b #c *s"],
-        confidence: Tensor,
-        valid: Bool[Tensor, "b 1 *s"] | None,
-    ) -> Float[Tensor, ""]:
-        """The loss where probabilities are at hand already; logits keep the logarithm exact."""
-        masks, confidence = self.masks(target, probs), confidence.to(probs.dtype)
+        probs = self.probs(logits) if probs is None else probs
+        masks, confidence = self.masks(target, probs), maps["confidence"].to(probs.dtype)
         weights = confidence if self.symmetric else masks.sum(1, keepdim=True)
         if valid is not None:
             probs, masks, weights = probs * valid, masks * valid, weights * valid

@@ -217,17 +217,10 @@ class SpatialPriorLoss(SegmentationLoss):
         target: Num[Tensor, "b #c *s"],
         *,
         valid: Bool[Tensor, "b 1 *s"] | None = None,
+        probs: Float[Tensor, "b k *s"] | None = None,
         **maps: Tensor,
     ) -> Float[Tensor, ""]:
-        return self.of_probs(self.probs(logits), maps["image"], valid)
-
-    def of_probs(
-        self,
-        probs: Float[Tensor, "b k *s"],
-        image: Tensor,
-        valid: Bool[Tensor, "b 1 *s"] | None,
-    ) -> Float[Tensor, ""]:
-        """The loss where probabilities are at hand already."""
+        probs, image = self.probs(logits) if probs is None else probs, maps["image"]
         if not image.is_floating_point() or image.shape[1] < (self.image_channels or 1):
             raise ValueError(
                 f"image must be floating point with at least {self.image_channels or 1} channels, "

@@ -1,64 +1,25 @@
 """TransUNet: convolutions see detail, a transformer on their coarsest features sees the whole."""
 
 from collections.abc import Sequence
-from math import gcd
+from functools import partial
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tubekit import _check
-from tubekit._accept import numbers, taking
-from tubekit.networks.blocks import CONVS, MAX_POOLS, NORMS, check_image, conv_norm, kaiming
+from tubekit._accept import numbers, per_axis, taking
+from tubekit.networks.blocks import (
+    CONVS,
+    MAX_POOLS,
+    check_arguments,
+    check_image,
+    conv_norm,
+    kaiming,
+)
+from tubekit.networks.residual import standard_bottleneck, standard_conv_norm
 
-CONVOLVE = {2: F.conv2d, 3: F.conv3d}
 LINEAR = {2: "bilinear", 3: "trilinear"}
-GROUPS = 32  # of group norm, fewer where the channels are not a multiple
-
-
-class _StandardConv(nn.Module):
-    """Convolution whose kernels are brought to mean 0 and variance 1 at each call (Qiao 2019)."""
-
-    def __init__(self, ndim: int, inputs: int, outputs: int, kernel: int, stride: int = 1) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(outputs, inputs, *(kernel,) * ndim))
-        nn.init.kaiming_normal_(self.weight)
-        self.stride, self.padding = stride, kernel // 2
-
-    def forward(self, x: Tensor) -> Tensor:
-        weight = F.layer_norm(self.weight, self.weight.shape[1:], eps=1e-5)
-        return CONVOLVE[x.ndim - 2](x, weight, None, self.stride, self.padding)
-
-
-def _conv_group_norm(
-    ndim: int, inputs: int, outputs: int, kernel: int, stride: int = 1
-) -> nn.Sequential:
-    return nn.Sequential(
-        _StandardConv(ndim, inputs, outputs, kernel, stride),
-        nn.GroupNorm(gcd(GROUPS, outputs), outputs, eps=1e-6),
-    )
-
-
-class _Bottleneck(nn.Module):
-    """ReLU(body(x) + shortcut(x)); the body narrows to a quarter and carries the stride."""
-
-    def __init__(self, ndim: int, inputs: int, outputs: int, stride: int) -> None:
-        super().__init__()
-        middle = outputs // 4
-        self.body = nn.Sequential(
-            _conv_group_norm(ndim, inputs, middle, 1).append(nn.ReLU(inplace=True)),
-            _conv_group_norm(ndim, middle, middle, 3, stride).append(nn.ReLU(inplace=True)),
-            _conv_group_norm(ndim, middle, outputs, 1),
-        )
-        self.shortcut: nn.Module = nn.Identity()
-        if inputs != outputs:
-            self.shortcut = nn.Sequential(  # here every channel is a group of its own
-                _StandardConv(ndim, inputs, outputs, 1, stride), nn.GroupNorm(outputs, outputs)
-            )
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(self.body(x) + self.shortcut(x))
 
 
 class TransUNet(nn.Module):
@@ -138,20 +99,22 @@ class TransUNet(nn.Module):
         norm: str = "batch",
     ) -> None:
         super().__init__()
-        _check.option("ndim", ndim, tuple(CONVS))
-        _check.option("norm", norm, tuple(NORMS))
-        cells = (grid,) * ndim if isinstance(grid, int) else tuple(grid)
-        if (
-            (len(blocks), len(decoder), len(cells)) != (3, 5, ndim)
-            or min(in_channels, out_channels, width, hidden, layers, heads, mlp) < 1
-            or min(*blocks, *decoder, *cells) < 1
-        ):
-            raise ValueError(
-                "TransUNet needs positive numbers, three of blocks, five of decoder and one of "
-                f"grid per axis, got in_channels {in_channels}, out_channels {out_channels}, width "
-                f"{width}, blocks {tuple(blocks)}, hidden {hidden}, layers {layers}, heads {heads}"
-                f", mlp {mlp}, decoder {tuple(decoder)}, grid {cells}; correct these"
-            )
+        cells = per_axis("grid", grid, ndim)
+        check_arguments(
+            "TransUNet",
+            ndim,
+            in_channels,
+            out_channels,
+            norm=norm,
+            lengths={"blocks": 3, "decoder": 5},
+            width=width,
+            blocks=blocks,
+            hidden=hidden,
+            layers=layers,
+            heads=heads,
+            mlp=mlp,
+            decoder=decoder,
+        )
         if hidden % heads or not 0 <= dropout < 1:
             raise ValueError(
                 "hidden must be a multiple of heads and dropout lie in [0, 1), got hidden "
@@ -161,12 +124,13 @@ class TransUNet(nn.Module):
         self.divisor = (16,) * ndim
         self.linear = LINEAR[ndim]
 
-        self.stem = _conv_group_norm(ndim, in_channels, width, 7, 2).append(nn.ReLU(inplace=True))
+        self.stem = standard_conv_norm(ndim, in_channels, width, 7, 2)
         widths = [width, 4 * width, 8 * width, 16 * width]
         self.stages = nn.ModuleList()
         for i, number in enumerate(blocks):
-            first = _Bottleneck(ndim, widths[i], widths[i + 1], 1 if i == 0 else 2)
-            rest = (_Bottleneck(ndim, widths[i + 1], widths[i + 1], 1) for _ in range(number - 1))
+            outer, inner = widths[i], widths[i + 1]
+            first = standard_bottleneck(ndim, outer, inner, 1 if i == 0 else 2)
+            rest = (standard_bottleneck(ndim, inner, inner) for _ in range(number - 1))
             self.stages.append(nn.Sequential(first, *rest))
 
         self.embed = CONVS[ndim](widths[-1], hidden, 1)
@@ -190,13 +154,7 @@ class TransUNet(nn.Module):
             nn.LayerNorm(hidden, eps=1e-6),
         )
 
-        def conv(channels_in: int, channels_out: int) -> nn.Sequential:
-            kernel, stride = (3,) * ndim, (1,) * ndim
-            layer = conv_norm(
-                ndim, channels_in, channels_out, kernel=kernel, stride=stride, norm=norm, bias=False
-            )
-            return layer.append(nn.ReLU(inplace=True))
-
+        conv = partial(conv_norm, ndim, norm=norm, leak=0.0)
         self.neck = conv(hidden, decoder[0])
         skips = (widths[2], widths[1], widths[0], 0)
         self.decoder = nn.ModuleList(

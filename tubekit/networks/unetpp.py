@@ -7,8 +7,15 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tubekit._accept import numbers, taking
-from tubekit.networks.blocks import CONVS, LEAK, TRANSPOSED_CONVS, check_image, kaiming
-from tubekit.networks.stages import check_widths, conv_stage, halve
+from tubekit.networks.blocks import (
+    CONVS,
+    LEAK,
+    TRANSPOSED_CONVS,
+    check_arguments,
+    check_image,
+    kaiming,
+)
+from tubekit.networks.stages import conv_stage, halve
 from tubekit.types import SegOutput
 
 
@@ -59,7 +66,7 @@ class UNetPlusPlus(nn.Module):
         deep_supervision: bool = False,
     ) -> None:
         super().__init__()
-        check_widths("UNetPlusPlus", ndim, in_channels, out_channels, features)
+        check_arguments("UNetPlusPlus", ndim, in_channels, out_channels, features=features)
         last = len(features) - 1
         if deep_supervision and last < 2:
             raise ValueError(

@@ -8,8 +8,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tubekit._accept import numbers, taking
-from tubekit.networks.blocks import CONVS, LEAK, NORMS, check_image, kaiming
-from tubekit.networks.stages import check_widths, halve, resize
+from tubekit.networks.blocks import CONVS, LEAK, NORMS, check_arguments, check_image, kaiming
+from tubekit.networks.stages import halve, resize
 from tubekit.types import SegOutput
 
 
@@ -97,7 +97,7 @@ class WingsNet(nn.Module):
         deep_supervision: bool = True,
     ) -> None:
         super().__init__()
-        check_widths("WingsNet", ndim, in_channels, out_channels, features)
+        check_arguments("WingsNet", ndim, in_channels, out_channels, features=features)
         self.in_channels = in_channels
         self.deep_supervision = deep_supervision
         self.divisor = (2 ** (len(features) - 1),) * ndim
