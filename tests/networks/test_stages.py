@@ -93,7 +93,7 @@ def test_weights_are_drawn_for_their_activation(build: type[nn.Module]) -> None:
     [
         ((1, 1, 1), "ndim must be one of 2, 3"),
         ((2, 0, 1), "in_channels of Net must be an integer of at least 1, got 0; pass"),
-        ((2, 1, 1.5), "out_channels of Net must be an integer of at least 1, got 1.5"),
+        ((2, 1, True), "out_channels of Net must be an integer of at least 1, got True"),
     ],
 )
 def test_bad_arguments(arguments: tuple, message: str) -> None:

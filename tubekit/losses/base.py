@@ -16,6 +16,15 @@ from tubekit.losses import checks
 from tubekit.losses.batch import Batch, accepted
 from tubekit.losses.classes import foreground_masks, foreground_probs, reduced
 
+Logits = Float[Tensor, "b c *s"]
+Labels = Num[Tensor, "b #c *s"]
+"""Classes, or shares with a channel per class."""
+Known = Bool[Tensor, "b 1 *s"] | None
+"""Voxels that count; ``None`` means all."""
+Probs = Float[Tensor, "b k *s"]
+"""Of the classes that count: probabilities, or one-hot masks."""
+Value = Float[Tensor, "..."]
+"""A scalar, or as ``reduction`` asks."""
 REDUCTIONS = ("mean", "sum", "none")
 POOLS = ("sample", "batch")
 """Of losses with a choice: the mean of a ratio per sample, or a ratio of sums over the batch."""
@@ -122,7 +131,7 @@ class SegmentationLoss(nn.Module):
 
     def forward(
         self, logits: Tensor, target: Tensor, *, valid: Tensor | None = None, **maps: Any
-    ) -> Float[Tensor, "..."]:
+    ) -> Value:
         """Check the input, then compute the loss.
 
         Args:
@@ -164,7 +173,7 @@ class SegmentationLoss(nn.Module):
             validate=self.validate and not known,
         )
 
-    def of_batch(self, batch: Batch) -> Float[Tensor, "..."]:
+    def of_batch(self, batch: Batch) -> Value:
         """The loss of an accepted batch."""
         if self.reduces or self.reduction == "mean":
             logits, target, valid, maps = batch
@@ -179,13 +188,8 @@ class SegmentationLoss(nn.Module):
         )
 
     def from_logits(
-        self,
-        logits: Float[Tensor, "b c *s"],
-        target: Num[Tensor, "b #c *s"],
-        *,
-        valid: Bool[Tensor, "b 1 *s"] | None = None,
-        **maps: Tensor,
-    ) -> Float[Tensor, "..."]:
+        self, logits: Logits, target: Labels, *, valid: Known = None, **maps: Tensor
+    ) -> Value:
         """Activation, one-hot masks, and zeros outside ``valid``."""
         probs = self.probs(logits)
         masks = self.masks(target, probs)
@@ -194,16 +198,14 @@ class SegmentationLoss(nn.Module):
             maps = {name: value * valid for name, value in maps.items()}
         return self.from_probs(probs, masks, **maps)
 
-    def from_probs(
-        self, probs: Float[Tensor, "b k *s"], masks: Float[Tensor, "b k *s"], **maps: Tensor
-    ) -> Float[Tensor, "..."]:
+    def from_probs(self, probs: Probs, masks: Probs, **maps: Tensor) -> Value:
         """The equation, on foreground probabilities and one-hot foreground masks."""
         raise TypeError(
             f"{type(self).__name__} must define from_probs or from_logits; "
             "use one of the losses that tubekit.losses exports, or add the method"
         )
 
-    def probs(self, logits: Float[Tensor, "b c *s"]) -> Float[Tensor, "b k *s"]:
+    def probs(self, logits: Logits) -> Float[Tensor, "b k *s"]:
         """Probabilities of the classes that count."""
         checks.weight(self.weight, logits.shape[1], self.multi_label)
         if self.multi_label:
@@ -212,9 +214,7 @@ class SegmentationLoss(nn.Module):
             return logits.softmax(1)
         return foreground_probs(logits)
 
-    def masks(
-        self, target: Num[Tensor, "b #c *s"], probs: Float[Tensor, "b k *s"]
-    ) -> Float[Tensor, "b k *s"]:
+    def masks(self, target: Labels, probs: Probs) -> Float[Tensor, "b k *s"]:
         """Masks of the classes that count, from classes or shares."""
         if target.is_floating_point():
             return target[:, target.shape[1] - probs.shape[1] :]
@@ -226,7 +226,7 @@ class SegmentationLoss(nn.Module):
         scores: Float[Tensor, "n *k"],
         cost: Callable[[Tensor], Tensor],
         counted: Bool[Tensor, "n *k"] | None = None,
-    ) -> Float[Tensor, "..."]:
+    ) -> Value:
         """See ``reduced``, with the options of the loss."""
         return reduced(scores, cost, counted, reduction=self.reduction, weight=self.weight)
 

@@ -1,13 +1,12 @@
 """Boundary loss: the prediction, weighted with the signed distance to the label's boundary."""
 
 from operator import pos
-from typing import Any
 
-from jaxtyping import Bool, Float, Num
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from tubekit import _check
-from tubekit.losses.base import SegmentationLoss
+from tubekit.losses.base import Known, Labels, Logits, SegmentationLoss, Value
 from tubekit.losses.classes import class_factors
 
 
@@ -95,17 +94,9 @@ class BoundaryLoss(SegmentationLoss):
     needs = ("signed_distance",)
     reduces = True
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-
     def from_logits(
-        self,
-        logits: Float[Tensor, "b c *s"],
-        target: Num[Tensor, "b #c *s"],
-        *,
-        valid: Bool[Tensor, "b 1 *s"] | None = None,
-        **maps: Tensor,
-    ) -> Float[Tensor, "..."]:
+        self, logits: Logits, target: Labels, *, valid: Known = None, **maps: Tensor
+    ) -> Value:
         probs, distances = self.probs(logits), maps["signed_distance"]
         if not distances.is_floating_point():
             raise ValueError(

@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
-from jaxtyping import Bool, Float, Num
-from torch import Tensor, nn
+from torch import nn
 
-from tubekit.losses.base import SegmentationLoss, nonnegative
+from tubekit.losses.base import Known, Labels, Logits, SegmentationLoss, Value, nonnegative
 from tubekit.losses.foreign import OF_PARTS, as_loss, inherited
 
 
@@ -60,13 +59,8 @@ class WeightedSum(SegmentationLoss):
         self.optional = tuple(dict.fromkeys(name for loss in parts for name in loss.optional))
 
     def from_logits(
-        self,
-        logits: Float[Tensor, "b c *s"],
-        target: Num[Tensor, "b #c *s"],
-        *,
-        valid: Bool[Tensor, "b 1 *s"] | None = None,
-        **maps: Any,
-    ) -> Float[Tensor, ""]:
+        self, logits: Logits, target: Labels, *, valid: Known = None, **maps: Any
+    ) -> Value:
         value = logits.new_zeros(())
         parts = cast(Iterable[SegmentationLoss], self.losses)
         for loss, weight in zip(parts, self.weights, strict=True):

@@ -5,11 +5,11 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Num
+from jaxtyping import Float, Num
 from torch import Tensor
 
 from tubekit.losses import checks
-from tubekit.losses.base import SegmentationLoss, nonnegative
+from tubekit.losses.base import Known, Labels, Logits, SegmentationLoss, Value, nonnegative
 
 MEANS = ("voxels", "support")
 """What a cross-entropy on some voxels is averaged over: all voxels, or those alone."""
@@ -96,17 +96,9 @@ class CrossEntropyLoss(SegmentationLoss):
     reduces = True
     refuses = {"include_background": "it counts every voxel, of the background too"}  # noqa: RUF012
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-
     def from_logits(
-        self,
-        logits: Float[Tensor, "b c *s"],
-        target: Num[Tensor, "b #c *s"],
-        *,
-        valid: Bool[Tensor, "b 1 *s"] | None = None,
-        **maps: Tensor,
-    ) -> Float[Tensor, "..."]:
+        self, logits: Logits, target: Labels, *, valid: Known = None, **maps: Tensor
+    ) -> Value:
         checks.weight(self.weight, logits.shape[1], self.multi_label)
         voxels = self.voxels(logits, target)
         counted = None
@@ -126,9 +118,7 @@ class CrossEntropyLoss(SegmentationLoss):
         least = 1 if self.weight is None else torch.finfo(voxels.dtype).tiny
         return voxels.sum() / counted.sum().clamp(min=least)
 
-    def voxels(
-        self, logits: Float[Tensor, "b c *s"], target: Num[Tensor, "b #c *s"]
-    ) -> Float[Tensor, "b *n"]:
+    def voxels(self, logits: Logits, target: Labels) -> Float[Tensor, "b *n"]:
         """Weighted values of all voxels."""
         return cross_entropy(logits, target, weight=self.weight, multi_label=self.multi_label)
 
@@ -165,9 +155,7 @@ class FocalLoss(CrossEntropyLoss):
             raise ValueError(f"alpha must lie in (0, 1), got {alpha}; 0.25 is the paper's value")
         self.gamma, self.alpha = gamma, alpha
 
-    def voxels(
-        self, logits: Float[Tensor, "b c *s"], target: Num[Tensor, "b #c *s"]
-    ) -> Float[Tensor, "b *n"]:
+    def voxels(self, logits: Logits, target: Labels) -> Float[Tensor, "b *n"]:
         values = super().voxels(logits, target)
         plain = values
         if self.weight is not None:

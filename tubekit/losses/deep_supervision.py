@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Integer, Num
+from jaxtyping import Bool, Integer, Num
 from torch import Tensor, nn
 
 from tubekit.geometry import tubed_skeleton
-from tubekit.losses.base import SegmentationLoss, nonnegative
+from tubekit.losses.base import SegmentationLoss, Value, nonnegative
 from tubekit.losses.batch import Batch
 from tubekit.losses.foreign import OF_PARTS, as_loss, inherited
 from tubekit.losses.hausdorff import HausdorffDTLoss
@@ -94,7 +94,7 @@ class DeepSupervision(SegmentationLoss):
         *,
         valid: Tensor | Sequence[Tensor] | None = None,
         **maps: Any,
-    ) -> Float[Tensor, "..."]:
+    ) -> Value:
         """Loss of all levels.
 
         Args:

@@ -3,10 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
-from jaxtyping import Bool, Float, Num
 from torch import Tensor, nn
 
-from tubekit.losses.base import SegmentationLoss
+from tubekit.losses.base import Known, Labels, Logits, SegmentationLoss, Value
 
 OF_PARTS = {
     "include_background": "it is an option of the parts",
@@ -50,13 +49,8 @@ class ForeignLoss(SegmentationLoss):
         self.loss = loss
 
     def from_logits(
-        self,
-        logits: Float[Tensor, "b c *s"],
-        target: Num[Tensor, "b #c *s"],
-        *,
-        valid: Bool[Tensor, "b 1 *s"] | None = None,
-        **maps: Tensor,
-    ) -> Float[Tensor, ""]:
+        self, logits: Logits, target: Labels, *, valid: Known = None, **maps: Tensor
+    ) -> Value:
         if isinstance(self.loss, nn.CrossEntropyLoss | nn.NLLLoss):
             if not target.is_floating_point():
                 if valid is None:

@@ -3,12 +3,11 @@
 from typing import Any, cast
 
 import torch
-from jaxtyping import Bool, Float, Num
 from torch import Tensor
 
 from tubekit._accept import Whole, whole
 from tubekit._recorded import refuse_export
-from tubekit.losses.base import SegmentationLoss, nonnegative
+from tubekit.losses.base import Known, Labels, Logits, SegmentationLoss, Value, nonnegative
 from tubekit.losses.mix_equivalence import MixEquivalenceLoss
 from tubekit.losses.reconnection import ReconnectionLoss
 from tubekit.losses.relaxed_supervision import RelaxedSupervisionLoss
@@ -102,13 +101,8 @@ class GrowthSuppressionLoss(SegmentationLoss):
             self.needs += self.spatial_prior.needs + self.mix_equivalence.needs
 
     def from_logits(
-        self,
-        logits: Float[Tensor, "b c *s"],
-        target: Num[Tensor, "b #c *s"],
-        *,
-        valid: Bool[Tensor, "b 1 *s"] | None = None,
-        **maps: Tensor,
-    ) -> Float[Tensor, ""]:
+        self, logits: Logits, target: Labels, *, valid: Known = None, **maps: Tensor
+    ) -> Value:
         probs = self.probs(logits)  # one activation for all terms
         terms = []
         for name, weight in self._weights().items():

@@ -7,13 +7,13 @@ from typing import Any
 import edt
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Num
+from jaxtyping import Bool, Float, Float32
 from torch import Tensor
 
 from tubekit import _check
 from tubekit._machine import threads
 from tubekit._recorded import opaque
-from tubekit.losses.base import SegmentationLoss, nonnegative
+from tubekit.losses.base import Known, Labels, Logits, SegmentationLoss, Value, nonnegative
 from tubekit.losses.batch import per_sample
 from tubekit.losses.boundary import mean_of_valid, means
 from tubekit.losses.classes import class_factors
@@ -226,13 +226,8 @@ class HausdorffDTLoss(SegmentationLoss):
         self.spacing = None if spacing is None else _check.millimetres(spacing, len(spacing))
 
     def from_logits(
-        self,
-        logits: Float[Tensor, "b c *s"],
-        target: Num[Tensor, "b #c *s"],
-        *,
-        valid: Bool[Tensor, "b 1 *s"] | None = None,
-        **maps: Any,
-    ) -> Float[Tensor, "..."]:
+        self, logits: Logits, target: Labels, *, valid: Known = None, **maps: Any
+    ) -> Value:
         probs = self.probs(logits)
         masks, spacing = self.masks(target, probs), maps.get("spacing", self.spacing)
         if self.reduction == "mean" and self.weight is None:

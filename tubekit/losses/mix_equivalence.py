@@ -4,11 +4,11 @@ from operator import neg
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Num
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from tubekit import _check
-from tubekit.losses.base import SegmentationLoss
+from tubekit.losses.base import Known, Labels, Logits, Probs, SegmentationLoss, Value
 from tubekit.losses.classes import foreground_probs
 
 TARGETS = ("labels", "predictions")
@@ -105,13 +105,13 @@ class MixEquivalenceLoss(SegmentationLoss):
 
     def from_logits(
         self,
-        logits: Float[Tensor, "b c *s"],
-        target: Num[Tensor, "b #c *s"],
+        logits: Logits,
+        target: Labels,
         *,
-        valid: Bool[Tensor, "b 1 *s"] | None = None,
-        probs: Float[Tensor, "b k *s"] | None = None,
+        valid: Known = None,
+        probs: Probs | None = None,
         **maps: Tensor,
-    ) -> Float[Tensor, "..."]:
+    ) -> Value:
         # Probabilities without a graph: they can only be targets.
         probs = foreground_probs(logits.detach()) if probs is None else probs
         check_mixture(probs, maps["mixed_logits"])

@@ -3,11 +3,11 @@
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Num
+from jaxtyping import Float, Num
 from torch import Tensor
 
 from tubekit import _check
-from tubekit.losses.base import SegmentationLoss, nonnegative
+from tubekit.losses.base import Known, Labels, Logits, Probs, SegmentationLoss, Value, nonnegative
 from tubekit.losses.classes import total
 from tubekit.losses.cross_entropy import MEANS, cross_entropy
 
@@ -146,13 +146,13 @@ class RelaxedSupervisionLoss(SegmentationLoss):
 
     def from_logits(
         self,
-        logits: Float[Tensor, "b c *s"],
-        target: Num[Tensor, "b #c *s"],
+        logits: Logits,
+        target: Labels,
         *,
-        valid: Bool[Tensor, "b 1 *s"] | None = None,
-        probs: Float[Tensor, "b k *s"] | None = None,
+        valid: Known = None,
+        probs: Probs | None = None,
         **maps: Tensor,
-    ) -> Float[Tensor, ""]:
+    ) -> Value:
         probs = self.probs(logits) if probs is None else probs
         masks, confidence = self.masks(target, probs), maps["confidence"].to(probs.dtype)
         weights = confidence if self.symmetric else masks.sum(1, keepdim=True)

@@ -3,14 +3,14 @@
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Num
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from tubekit import _check
 from tubekit._accept import Whole, whole
 from tubekit._recorded import recorded, with_slope
 from tubekit.geometry.similarity import similar_neighbours
-from tubekit.losses.base import SegmentationLoss
+from tubekit.losses.base import Known, Labels, Logits, Probs, SegmentationLoss, Value
 
 FORMS = ("printed", "potts")
 RADIUS = {2: 5, 3: 2}
@@ -213,13 +213,13 @@ class SpatialPriorLoss(SegmentationLoss):
 
     def from_logits(
         self,
-        logits: Float[Tensor, "b c *s"],
-        target: Num[Tensor, "b #c *s"],
+        logits: Logits,
+        target: Labels,
         *,
-        valid: Bool[Tensor, "b 1 *s"] | None = None,
-        probs: Float[Tensor, "b k *s"] | None = None,
+        valid: Known = None,
+        probs: Probs | None = None,
         **maps: Tensor,
-    ) -> Float[Tensor, ""]:
+    ) -> Value:
         probs, image = self.probs(logits) if probs is None else probs, maps["image"]
         if not image.is_floating_point() or image.shape[1] < (self.image_channels or 1):
             raise ValueError(

@@ -11,7 +11,7 @@ from tubekit import _check
 from tubekit._accept import Whole, whole
 from tubekit._recorded import recorded, refuse_export
 from tubekit.geometry import topological_skeleton
-from tubekit.losses.base import SegmentationLoss, nonnegative
+from tubekit.losses.base import Probs, SegmentationLoss, Value, nonnegative
 from tubekit.losses.cldice import POOLED, centerline_dice
 
 
@@ -128,9 +128,7 @@ class TopologicalClDiceLoss(SegmentationLoss):
         self.seed = index(seed)
         self.register_buffer("draws", torch.zeros((), dtype=torch.int64))
 
-    def from_probs(
-        self, probs: Float[Tensor, "b k *s"], masks: Float[Tensor, "b k *s"], **maps: Tensor
-    ) -> Float[Tensor, "..."]:
+    def from_probs(self, probs: Probs, masks: Probs, **maps: Tensor) -> Value:
         noisy = self.training and self.beta > 0
         score = topological_cldice(
             probs,
