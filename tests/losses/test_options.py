@@ -28,15 +28,11 @@ from tubekit.losses import (
 from tubekit.losses.base import OPTIONS
 from tubekit.types import SegOutput
 
-from .scenes import EXAMPLES, Example, Scene, scene
+from .scenes import EXAMPLES, Example, Scene, one_hot, scene
 
 close = torch.testing.assert_close
 every_loss = pytest.mark.parametrize("example", EXAMPLES, ids=lambda e: e.name)
 REDUCTIONS = ("mean", "sum", "none")
-
-
-def one_hot(target: Tensor, channels: int) -> Tensor:
-    return F.one_hot(target[:, 0], channels).movedim(-1, 1).float()
 
 
 def agree(ours: SegmentationLoss, theirs: Callable[..., Tensor], at: Scene, *targets: Tensor):

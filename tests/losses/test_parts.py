@@ -23,13 +23,9 @@ from tubekit.losses import (
     WeightedSum,
 )
 
-from .scenes import scene, two_levels
+from .scenes import one_hot, scene, two_levels
 
 close = torch.testing.assert_close
-
-
-def one_hot(target: Tensor, channels: int) -> Tensor:
-    return F.one_hot(target[:, 0], channels).movedim(-1, 1).float()
 
 
 def tubes(masks: Tensor) -> Tensor:

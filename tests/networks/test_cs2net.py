@@ -14,7 +14,6 @@ from tubekit.networks.channel_spatial_attention import (
     SpatialAttention,
 )
 from tubekit.networks.cs2net import CS2Net
-from tubekit.types import Spec
 
 SIZES = {2: (3, 5), 3: (2, 3, 4)}
 
@@ -234,10 +233,8 @@ def test_bad_arguments_of_the_attention() -> None:
         SpatialAttention(2, 8, norm="layer")
 
 
-def test_a_spec_builds_the_network() -> None:
-    spec = Spec(CS2Net, ndim=2, features=(4, 8, 8), scaled=True)
-    network = spec.build(in_channels=1, out_channels=2)
-    assert network.divisor == (4, 4)
+def test_options_reach_the_attention() -> None:
+    network = CS2Net(2, 1, 2, features=(4, 8, 8), scaled=True)
     assert network.attention.channel.scaled
     assert network.attention.spatial.scale == 1.0  # one channel of queries and keys
     assert not network.attention.channel.as_released

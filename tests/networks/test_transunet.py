@@ -7,7 +7,6 @@ from torch.nn import functional as F
 
 from tubekit.networks.residual import StandardConv, standard_bottleneck
 from tubekit.networks.transunet import TransUNet
-from tubekit.types import Spec
 
 TINY = {
     "width": 8,
@@ -239,10 +238,3 @@ def test_norm_of_the_decoder() -> None:
 def test_bad_arguments(arguments: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         TransUNet(**({"ndim": 2, "in_channels": 1, "out_channels": 1} | TINY | arguments))
-
-
-def test_a_spec_builds_the_network() -> None:
-    spec = Spec(TransUNet, ndim=3, **TINY)
-    network = spec.build(in_channels=1, out_channels=2)
-    assert network.divisor == (16, 16, 16)
-    assert network.position.shape == (1, 16, 2, 2, 2)

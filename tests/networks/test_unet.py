@@ -9,7 +9,6 @@ from monai.networks.nets import DynUNet
 from torch import nn
 
 from tubekit.networks import UNet
-from tubekit.types import Spec
 
 
 def count(network: nn.Module) -> int:
@@ -151,8 +150,3 @@ def test_bad_arguments(arguments: dict, message: str) -> None:
         UNet(
             **({"ndim": 2, "in_channels": 1, "out_channels": 1, "features": (4, 4, 4)} | arguments)
         )
-
-
-def test_a_spec_builds_the_network() -> None:
-    spec = Spec(UNet, ndim=3, features=(4, 4), strides=(1, (1, 2, 2)))
-    assert spec.build(in_channels=1, out_channels=2).divisor == (1, 2, 2)

@@ -235,10 +235,17 @@ OPTIONS = dict(list(inspect.signature(SegmentationLoss.__init__).parameters.item
 """The options of every loss, by name."""
 
 
+def positive(**values: float) -> None:
+    """Raise ValueError unless every value is finite and above 0."""
+    for name, value in values.items():
+        if not 0 < value < math.inf:
+            raise ValueError(f"{name} must be finite and above 0, got {value}; raise it")
+
+
 def nonnegative(**values: float) -> None:
     """Raise ValueError unless every value is finite and at least 0."""
     for name, value in values.items():
-        if not math.isfinite(value) or value < 0:
+        if not 0 <= value < math.inf:
             raise ValueError(
                 f"{name} must be finite and at least 0, got {value}; choose such a number"
             )

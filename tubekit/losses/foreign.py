@@ -58,7 +58,7 @@ class ForeignLoss(SegmentationLoss):
                 # Of no voxel the mean is NaN, and so its slope: there all count, times 0.
                 left_out = ~valid & valid.any()
                 target = target.masked_fill(left_out, self.loss.ignore_index)
-                value = self.loss(logits, target[:, 0])
+                value: Tensor = self.loss(logits, target[:, 0])
                 if value.ndim:
                     return (value * valid[:, 0]).sum() / valid.sum().clamp(min=1)
                 return value * valid.any()
@@ -69,7 +69,7 @@ class ForeignLoss(SegmentationLoss):
                 f"{type(self.loss).__name__} cannot leave voxels out, got valid or ignore_index; "
                 "use the loss of tubekit, or labels without ignored voxels"
             )
-        value: Tensor = self.loss(logits, target)
+        value = self.loss(logits, target)
         return value.mean()
 
 

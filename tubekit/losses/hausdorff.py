@@ -13,7 +13,7 @@ from torch import Tensor
 from tubekit import _check
 from tubekit._machine import threads
 from tubekit._recorded import opaque
-from tubekit.losses.base import Known, Labels, Logits, SegmentationLoss, Value, nonnegative
+from tubekit.losses.base import Known, Labels, Logits, SegmentationLoss, Value, positive
 from tubekit.losses.batch import per_sample
 from tubekit.losses.boundary import mean_of_valid, means
 from tubekit.losses.classes import class_factors
@@ -64,7 +64,7 @@ def hausdorff_dt(
         tensor(0.1333)
     """
     _check.same_shape(probs=probs, masks=masks)
-    _positive(alpha)
+    positive(alpha=alpha)
     return mean_of_valid(_weighted_errors(probs, masks, alpha, sides, spacing, valid), valid)
 
 
@@ -84,12 +84,6 @@ def _weighted_errors(
         of_probs, of_masks = of_probs.pow(alpha / 2), of_masks.pow(alpha / 2)
     weights = (of_probs + of_masks).to(probs.dtype)
     return (probs - masks).square() * weights
-
-
-def _positive(alpha: float) -> None:
-    nonnegative(alpha=alpha)
-    if alpha == 0:
-        raise ValueError("alpha must be above 0, got 0; 2 is the paper's value")
 
 
 def squared_distances(
@@ -219,7 +213,7 @@ class HausdorffDTLoss(SegmentationLoss):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        _positive(alpha)
+        positive(alpha=alpha)
         _check.option("sides", sides, SIDES)
         self.alpha = alpha
         self.sides: str = sides

@@ -10,7 +10,7 @@ from tubekit import _check
 from tubekit._accept import Whole, whole
 from tubekit._recorded import recorded, with_slope
 from tubekit.geometry.similarity import similar_neighbours
-from tubekit.losses.base import Known, Labels, Logits, Probs, SegmentationLoss, Value
+from tubekit.losses.base import Known, Labels, Logits, Probs, SegmentationLoss, Value, positive
 
 FORMS = ("printed", "potts")
 RADIUS = {2: 5, 3: 2}
@@ -86,12 +86,8 @@ def _checked_radius(
     form: str, radius: Whole | None, sigma_position: float | None, sigma_intensity: float
 ) -> int | None:
     _check.option("form", form, FORMS)
-    for name, width in {
-        "sigma_position": sigma_position,
-        "sigma_intensity": sigma_intensity,
-    }.items():
-        if width is not None and not 0 < width < float("inf"):
-            raise ValueError(f"{name} must be finite and above 0, got {width}; raise it")
+    own = {} if sigma_position is None else {"sigma_position": sigma_position}
+    positive(**own, sigma_intensity=sigma_intensity)
     return None if radius is None else whole("radius", radius)
 
 

@@ -11,7 +11,7 @@ from tubekit import _check
 from tubekit._accept import Whole, whole
 from tubekit._recorded import recorded, refuse_export
 from tubekit.geometry import topological_skeleton
-from tubekit.losses.base import Probs, SegmentationLoss, Value, nonnegative
+from tubekit.losses.base import Probs, SegmentationLoss, Value, nonnegative, positive
 from tubekit.losses.cldice import POOLED, centerline_dice
 
 
@@ -119,9 +119,8 @@ class TopologicalClDiceLoss(SegmentationLoss):
     ) -> None:
         super().__init__(reduction=reduction, **options)
         _check.option("method", method, ("boolean", "euler"))
-        nonnegative(beta=beta, tau=tau, smooth=smooth)
-        if tau == 0:
-            raise ValueError("tau must be above 0, got 0; 1 is the paper's value")
+        nonnegative(beta=beta, smooth=smooth)
+        positive(tau=tau)
         self.iterations = whole("iterations", iterations)
         self.method: str = method
         self.beta, self.tau, self.smooth = beta, tau, smooth

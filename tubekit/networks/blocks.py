@@ -123,6 +123,8 @@ def check_image(
 ) -> None:
     """Raise ValueError unless a network with these properties and ``weights`` can take ``image``.
 
+    Every ``forward`` asks it first; the message says how to pad.
+
     The coarsest level must keep two voxels or more: over a single one an instance norm is 0
     whatever the image shows.
     """

@@ -93,12 +93,7 @@ class CS2Net(nn.Module):
         kaiming(self, leak=0.0)
 
     def forward(self, image: Float[Tensor, "b c *s"]) -> Float[Tensor, "b k *s"]:
-        """Logits at the size of the image.
-
-        Raises:
-            ValueError: channels, type or size of the image do not fit; the message says how to
-                pad.
-        """
+        """Logits at the size of the image."""
         check_image(image, channels=self.in_channels, divisor=self.divisor, weights=self)
         skips = []
         x = image

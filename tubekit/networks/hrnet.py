@@ -151,12 +151,7 @@ class HRNet(nn.Module):
         self.head = CONVS[ndim](sum(widths), out_channels, 1)
 
     def forward(self, image: Float[Tensor, "b c *s"]) -> Float[Tensor, "b k *s"]:
-        """Logits at the size of the image.
-
-        Raises:
-            ValueError: channels, type or size of the image do not fit; the message says how to
-                pad.
-        """
+        """Logits at the size of the image."""
         check_image(image, channels=self.in_channels, divisor=self.divisor, weights=self)
         features = self.stage1(self.stem(image))  # (b 256 *s/4)
         xs = [self.start(features), self.grow[0](features)]

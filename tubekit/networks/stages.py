@@ -90,12 +90,7 @@ class UShape(nn.Module):
         self.head = CONVS[ndim](features[0], out_channels, 1)
 
     def forward(self, image: Float[Tensor, "b c *s"]) -> Float[Tensor, "b k *s"]:
-        """Logits at the size of the image.
-
-        Raises:
-            ValueError: channels, type or size of the image do not fit; the message says how to
-                pad.
-        """
+        """Logits at the size of the image."""
         check_image(image, channels=self.in_channels, divisor=self.divisor, weights=self)
         skips = [self.encoder[0](image)]
         for stage in self.encoder[1:]:

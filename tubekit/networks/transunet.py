@@ -182,12 +182,7 @@ class TransUNet(nn.Module):
             torch.backends.mha.set_fastpath_enabled(True)
 
     def forward(self, image: Float[Tensor, "b c *s"]) -> Float[Tensor, "b k *s"]:
-        """Logits at the size of the image.
-
-        Raises:
-            ValueError: channels, type or size of the image do not fit; the message says how to
-                pad.
-        """
+        """Logits at the size of the image."""
         check_image(image, channels=self.in_channels, divisor=self.divisor, weights=self)
         x = self.stem(image)
         features = [x]  # at 1/2, 1/4, 1/8, 1/16

@@ -124,12 +124,7 @@ class UNet(nn.Module):
         kaiming(self, leak=LEAK)
 
     def forward(self, image: Float[Tensor, "b c *s"]) -> Tensor | SegOutput:
-        """Logits (b k *s); with deep supervision a SegOutput that adds the coarser levels.
-
-        Raises:
-            ValueError: channels, type or size of the image do not fit; the message says how to
-                pad.
-        """
+        """Logits (b k *s); with deep supervision a SegOutput that adds the coarser levels."""
         check_image(image, channels=self.in_channels, divisor=self.divisor, weights=self)
         skips = []
         x = image

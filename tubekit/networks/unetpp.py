@@ -92,12 +92,7 @@ class UNetPlusPlus(nn.Module):
         kaiming(self, leak=LEAK)
 
     def forward(self, image: Float[Tensor, "b c *s"]) -> Tensor | SegOutput:
-        """Logits (b k *s); with deep supervision their mean over all heads, and each head's.
-
-        Raises:
-            ValueError: channels, type or size of the image do not fit; the message says how to
-                pad.
-        """
+        """Logits (b k *s); with deep supervision their mean over all heads, and each head's."""
         check_image(image, channels=self.in_channels, divisor=self.divisor, weights=self)
         rows: list[list[Tensor]] = [[self.encoder[0](image)]]  # nodes so far, level by level
         for stage in self.encoder[1:]:

@@ -127,12 +127,7 @@ class WingsNet(nn.Module):
         kaiming(self, leak=LEAK)
 
     def forward(self, image: Float[Tensor, "b c *s"]) -> Tensor | SegOutput:
-        """The decoder's logits (b k *s); with deep supervision also the encoder's, as ``deep``.
-
-        Raises:
-            ValueError: channels, type or size of the image do not fit; the message says how to
-                pad.
-        """
+        """The decoder's logits (b k *s); with deep supervision also the encoder's, as ``deep``."""
         check_image(image, channels=self.in_channels, divisor=self.divisor, weights=self)
         size = image.shape[2:]
         encoded: list[list[Tensor]] = []
