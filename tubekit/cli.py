@@ -94,7 +94,7 @@ def evaluate(words: Words = None) -> None:
 @app.command(context_settings=PASSED_ON, add_help_option=False)
 def ledger(words: Words = None) -> None:
     """Print the claims ledger."""
-    load("tubekit.chapters.cli", "ledger_command")(words or [], prog_name="tubekit ledger")
+    load("tubekit.evidence.cli", "ledger_command")(words or [], prog_name="tubekit ledger")
 
 
 def load(module: str, name: str) -> typer.Typer:

@@ -38,7 +38,7 @@ INGREDIENTS = {
     "code cell": write("notebooks/00_small.md", notebook(code("print(seed)"))),
     "library": write("tubekit/losses.py", "value = 2\n"),
     "new library file": write("tubekit/geometry/skeleton.py", ""),
-    "published numbers": write("tubekit/experiments/published/a.toml", ""),
+    "published numbers": write("tubekit/chapters/a/published.toml", ""),
     "exercise checks": write("tubekit/bookbuild/check.py", ""),
     "execution": write("tubekit/bookbuild/execute.py", ""),
     "pins": write("constraints.txt", "torch==2.14.0\n"),

@@ -3,17 +3,14 @@
 import numpy as np
 import pytest
 
-from tests.experiments.factory import record
 from tests.experiments.test_runs import tiny
-from tubekit.data import DataUnavailable
-from tubekit.chapters.harmonyseg import liver
 from tubekit.chapters import chapter
-from tubekit.experiments.data import CaseSet, Split, phantom_split
+from tubekit.chapters.harmonyseg import liver
 from tubekit.chapters.harmonyseg.incomplete import incomplete_split
+from tubekit.data import DataUnavailable
+from tubekit.experiments.data import CaseSet, Split, phantom_split
 from tubekit.experiments.queue import twins, work
-from tubekit.experiments.recipes import recipes
-from tubekit.experiments.record import read_records, write_record
-from tubekit.experiments.tables import result_table
+from tubekit.experiments.record import read_records
 from tubekit.types import Case, Spec
 
 
@@ -28,8 +25,8 @@ def boxes(names):
 @pytest.fixture
 def patients(monkeypatch):
     painted, real = boxes(f"painted_{i:02d}" for i in range(9)), list(boxes(["real_1", "real_2"]))
-    monkeypatch.setattr(liver, "rendered_cases", lambda spacing, count: painted[:count])
-    monkeypatch.setattr(liver, "real_cases", lambda spacing: real)
+    monkeypatch.setattr(liver, "rendered_cases", lambda spacing, count, window: painted[:count])
+    monkeypatch.setattr(liver, "real_cases", lambda spacing, window: real)
 
 
 def test_every_painted_patient_is_tested_once_and_the_real_ones_never_train(patients):
@@ -79,7 +76,7 @@ def test_removed_branches_are_missing_in_training_and_asked_for_afterwards():
 
 
 def test_cells_of_several_tables_are_one_run():
-    digest = {r.id: r.digest for r in recipes("harmonyseg", "laptop")}
+    digest = {r.id: r.digest for r in chapter("harmonyseg").recipes("laptop")}
     for same in (
         ("table-1/hvs/nnunet", "table-6/hvs/plain", "table-7/hvs/baseline"),
         ("table-1/hvs/harmonyseg", "table-6/hvs/full"),
@@ -125,29 +122,3 @@ def test_a_further_test_set_gets_a_record_of_its_own(tmp_path):
         "elsewhere",
         "fundus",
     }
-
-
-def test_a_metric_that_a_test_set_does_not_have_is_left_open():
-    runs = [
-        record(seed=s, table="missing", data="missing_25_removed", method=m, cases=cases)
-        for s in range(3)
-        for m in ("baseline", "all")
-        for cases in [{c: {"recall": 0.5} for c in "abcdefg"}]
-    ]
-    table = result_table(runs, "harmonyseg", "missing", "laptop", ["recall", "dice"])
-    found = {(r.method, r.metric): r.mean for r in table.rows}
-    assert found["all", "recall"] == 50.0
-    assert np.isnan(found["all", "dice"])
-
-
-def test_a_table_may_show_other_metrics_of_another_tables_runs(tmp_path):
-    runs = [
-        record(seed=s, table="table-1", data="hvs", method=m, cases={"a": {"dice_small": v}})
-        for s in range(3)
-        for m, v in (("nnunet", 0.2), ("harmonyseg", 0.3))
-    ]
-    assert chapter("harmonyseg").records_of("table-2") == "table-1"
-    table = result_table(runs, "harmonyseg", "table-2", "laptop", ["dice_small"])
-    assert {r.method: r.mean for r in table.rows} == pytest.approx({"nnunet": 20, "harmonyseg": 30})
-    for made in runs:
-        write_record(made, tmp_path)

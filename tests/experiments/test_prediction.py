@@ -1,7 +1,5 @@
 """`tubekit predict` with a recipe: prepared as in training, and brought back to the image."""
 
-import dataclasses
-
 import nibabel
 import numpy as np
 import pytest
@@ -11,13 +9,14 @@ from typer.testing import CliRunner
 
 from tests.experiments.test_runs import tiny
 from tubekit import cli
+from tubekit.chapters import chapter as room
+from tubekit.chapters.harmonyseg.liver import liver_split
 from tubekit.data import load_cases
+from tubekit.experiments import prediction
 from tubekit.experiments import run as runs
 from tubekit.experiments.data import phantom_split, window_of
-from tubekit.chapters.harmonyseg.liver import liver_split
 from tubekit.experiments.prediction import predict_file, preparation_of
 from tubekit.experiments.preparation import Preparation
-from tubekit.experiments.recipes import recipe, recipes
 from tubekit.phantoms import phantom_cases
 from tubekit.types import Case, Spec
 
@@ -31,12 +30,12 @@ def shown(monkeypatch, tmp_path) -> list[Case]:
     """What the network is shown; it answers with the bright voxels of the first channel."""
     seen: list[Case] = []
 
-    def answer(network, case, recipe, device):
+    def answer(case):
         seen.append(case)
-        return (case.image[0] > 100).astype(np.uint8)
+        return (case.image[:1] > 100).astype(np.float32)
 
-    monkeypatch.setattr(runs, "run", lambda *args, **options: (None, nn.Identity(), None))
-    monkeypatch.setattr(runs, "predict", answer)
+    monkeypatch.setattr(prediction, "_network", lambda *_: nn.Identity())
+    monkeypatch.setattr(prediction, "predictor", lambda *_: answer)
     return seen
 
 
@@ -51,7 +50,7 @@ def photograph(path, height: int, width: int) -> np.ndarray:
 @pytest.mark.parametrize(("size", "half"), [((200, 240), (100, 120)), ((201, 241), (101, 121))])
 def test_half_the_resolution_and_back(shown, tmp_path, size, half) -> None:
     truth = photograph(tmp_path / "eye.png", *size)
-    chosen = recipe("skeleton_recall", "smoke", "table-2/retina/srl")
+    chosen = room("skeleton_recall").recipe("smoke", "table-2/retina/srl")
     predict_file(chosen, tmp_path / "eye.png", tmp_path / "out.png")
     assert shown[0].image.shape == (3, *half)
     assert shown[0].spacing == (2.0, 2.0)
@@ -63,7 +62,9 @@ def test_half_the_resolution_and_back(shown, tmp_path, size, half) -> None:
 def test_vesselness_is_appended_as_in_training(shown, tmp_path) -> None:
     photograph(tmp_path / "eye.png", 160, 200)
     chosen = next(
-        r for r in recipes("harmonyseg", "smoke") if r.data.kwargs.get("vesselness") == "retina"
+        r
+        for r in room("harmonyseg").recipes("smoke")
+        if r.data.kwargs.get("vesselness") == "retina"
     )
     predict_file(chosen, tmp_path / "eye.png", tmp_path / "out.png")
     case = shown[0]
@@ -82,7 +83,7 @@ def test_volumes_lie_where_they_lay(shown, tmp_path, chapter, name, grid, spacin
     volume = np.zeros((44, 40, 12), np.float32)
     volume[10:30, 8:28, 2:8] = 150
     nibabel.save(nibabel.Nifti1Image(volume, AFFINE), tmp_path / "a.nii.gz")
-    chosen = next(r for r in recipes(chapter, "smoke") if r.id == name or r.data_name == name)
+    chosen = next(r for r in room(chapter).recipes("smoke") if r.id == name or r.data_name == name)
     predict_file(chosen, tmp_path / "a.nii.gz", tmp_path / "out.nii.gz")
     assert shown[0].image.shape[1:] == grid
     assert shown[0].spacing == pytest.approx(spacing, rel=1e-3)
@@ -95,8 +96,8 @@ def test_volumes_lie_where_they_lay(shown, tmp_path, chapter, name, grid, spacin
 
 def test_every_recipe_has_a_preparation_and_phantoms_are_prepared_by_it() -> None:
     for chapter in ("skeleton_recall", "harmonyseg"):
-        for chosen in recipes(chapter, "smoke"):
-            made = preparation_of(chosen.data)
+        for chosen in room(chapter).recipes("smoke"):
+            made = preparation_of(chosen.data, len(chosen.predictor.kwargs["patch_size"]))
             kept = {k: v for k, v in chosen.data.kwargs.items() if hasattr(made, k)}
             if chosen.data.target is liver_split:
                 kept |= {"spacing_mm": (2.0,) * 3, "window": window_of("ircad01")}
@@ -107,7 +108,7 @@ def test_every_recipe_has_a_preparation_and_phantoms_are_prepared_by_it() -> Non
     )
     trained = data.build(seed=0).train[0]
     raw = phantom_cases("vascular", 1, 1000, size=(16, 24, 24))[0]
-    prepared = preparation_of(data).apply(raw)
+    prepared = preparation_of(data, 3).apply(raw)
     assert np.array_equal(prepared.image, trained.image)
     assert (prepared.derived, prepared.spacing) == (trained.derived, trained.spacing)
 
@@ -115,11 +116,11 @@ def test_every_recipe_has_a_preparation_and_phantoms_are_prepared_by_it() -> Non
 def test_published_images_are_prepared_as_in_training(mirror, monkeypatch) -> None:
     monkeypatch.setenv("TUBEKIT_MIRROR", str(mirror))
     for name in ("retina", "vesselnn"):
-        chosen = recipe("skeleton_recall", "smoke", f"table-2/{name}/ce_dice")
+        chosen = room("skeleton_recall").recipe("smoke", f"table-2/{name}/ce_dice")
         trained = chosen.data.build(seed=0).train[0]
         raws = [c for s in ("train", "val", "test") for c in _cases(chosen.data.kwargs["name"], s)]
         raw = next(case for case in raws if case.id == trained.id)
-        prepared = preparation_of(chosen.data).apply(raw)
+        prepared = preparation_of(chosen.data, raw.image.ndim - 1).apply(raw)
         assert np.array_equal(prepared.image, trained.image)
         assert prepared.spacing == trained.spacing
 
@@ -139,8 +140,8 @@ def test_trained_once_and_kept(monkeypatch, tmp_path) -> None:
     steps: list[int] = []
     fit = runs.fit
 
-    def counted(network, loss, batches, **options):
-        result = fit(network, loss, lambda i: steps.append(i) or batches(i), **options)
+    def counted(update, batches, **options):
+        result = fit(update, lambda i: steps.append(i) or batches(i), **options)
         return result
 
     def tests(network, cases, *_):
@@ -153,11 +154,12 @@ def test_trained_once_and_kept(monkeypatch, tmp_path) -> None:
     for name in ("one.png", "two.png"):
         predict_file(kept, image, tmp_path / name, device="cpu", say=said.append)
         assert steps == [0, 1]
-    assert said == ["t/fundus/srl is trained on 1 cases (phantom)"] * 2
-    assert [p.name.split("-")[1] for p in (tmp_path / "cache/networks").glob("*.pt")] == ["phantom"]
+    assert said[0] == "t/fundus/srl is trained on 1 cases (phantom)"
+    assert said[1].startswith("t/fundus/srl: weights of ")
+    assert [p.name.split("-")[2] for p in (tmp_path / "cache/networks").glob("*.pt")] == ["phantom"]
     one, two = ((tmp_path / name).read_bytes() for name in ("one.png", "two.png"))
     assert one == two
-    predict_file(dataclasses.replace(kept, steps=3), image, tmp_path / "three.png", device="cpu")
+    predict_file(kept.train_differently(steps=3), image, tmp_path / "three.png", device="cpu")
     assert steps == [0, 1, 0, 1, 2]
 
 
@@ -174,7 +176,7 @@ def test_an_image_of_another_kind_is_refused(monkeypatch, tmp_path) -> None:
         predict_file(
             tiny(data=SMALL, metrics=("dice",)), tmp_path / "eye.png", output, device="cpu"
         )
-    chosen = recipe("skeleton_recall", "smoke", "table-2/canal/srl")
+    chosen = room("skeleton_recall").recipe("smoke", "table-2/canal/srl")
     with pytest.raises(ValueError, match="expected an image with 3 axes for table-2/canal/srl"):
         predict_file(chosen, tmp_path / "eye.png", output, device="cpu")
     assert not output.exists()

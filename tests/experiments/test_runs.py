@@ -6,15 +6,14 @@ import json
 import numpy as np
 import pytest
 
-from tubekit.experiments import passport, report
+from tubekit.experiments import passport
 from tubekit.experiments.cost import read_costs, write_costs
 from tubekit.experiments.data import cross_validation, phantom_split
 from tubekit.experiments.evaluate import DEFAULT, evaluate
 from tubekit.experiments.queue import pending, work
-from tubekit.experiments.recipe import Recipe
+from tubekit.experiments.recipe import Recipe, Stage, supervised, windows
 from tubekit.experiments.record import read_records, record_path
 from tubekit.experiments.run import run
-from tubekit.experiments.tables import ResultTable, Row
 from tubekit.losses import DiceCELoss, SkeletonRecallLoss, WeightedSum
 from tubekit.networks import UNet
 from tubekit.phantoms import phantom_cases
@@ -22,7 +21,15 @@ from tubekit.training import adamw
 from tubekit.types import Case, Spec
 
 
+def stage(**changes) -> Stage:
+    usual = {"steps": 2, "batch_size": 1, "patch_size": (64, 64), "validations": 1}
+    both = [Spec(DiceCELoss), Spec(SkeletonRecallLoss)]
+    loss = Spec(WeightedSum, losses=both, weights=[1.0, 1.0])
+    return supervised(loss=loss, optimizer=Spec(adamw, lr=1e-3), **{**usual, **changes})
+
+
 def tiny(**changes) -> Recipe:
+    asked = {k: changes.pop(k) for k in ("batch_size", "patch_size") if k in changes}
     recipe = Recipe(
         chapter="test",
         table="t",
@@ -31,17 +38,9 @@ def tiny(**changes) -> Recipe:
         profile="smoke",
         data=Spec(phantom_split, name="fundus", train=1, validation=1, test=2),
         network=Spec(UNet, ndim=2, features=(4, 8)),
-        loss=Spec(
-            WeightedSum,
-            losses=[Spec(DiceCELoss), Spec(SkeletonRecallLoss)],
-            weights=[1.0, 1.0],
-        ),
-        optimizer=Spec(adamw, lr=1e-3),
-        steps=2,
-        batch_size=1,
-        patch_size=(64, 64),
+        stages=(stage(**asked),),
+        predictor=windows((64, 64)),
         seeds=(0,),
-        validations=1,
     )
     return dataclasses.replace(recipe, **changes)
 
@@ -173,35 +172,3 @@ def test_real_data_show_no_badge(monkeypatch):
     page = passport.start("01", "smoke", device="cpu")
     assert page.cases("chase_db1", "fundus") == [case]
     assert page.facts["data"][0]["name"] == "CHASE_DB1"
-
-
-@pytest.mark.parametrize(
-    ("stored", "shown"),
-    [
-        ("CPU (AMD EPYC, 1 threads)", "CPU AMD EPYC, 1 thread"),
-        ("CPU (AMD EPYC, 1 thread)", "CPU AMD EPYC, 1 thread"),
-        ("CPU (AMD EPYC, 12 threads)", "CPU AMD EPYC, 12 threads"),
-        ("NVIDIA A100", "NVIDIA A100"),
-    ],
-)
-def test_a_caption_names_the_device_without_brackets(stored, shown):
-    row = Row(
-        table="table-2",
-        data="roads",
-        method="srl",
-        metric="dice",
-        paper=None,
-        mean=0.5,
-        sd=0.1,
-        units=12,
-        results=12,
-        defined=12,
-        seeds=3,
-        source="real",
-        device=stored,
-        against_baseline=None,
-        p_holm=None,
-    )
-    table = ResultTable("skeleton_recall", "table-2", "laptop", (row, row))
-    expected = f"real data, 12 cases, 3 seeds, profile laptop, {shown}"
-    assert report.about(table, "roads") == expected

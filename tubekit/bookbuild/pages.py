@@ -11,7 +11,7 @@ from tubekit.bookbuild.execute import Run
 from tubekit.bookbuild.layout import Layout
 from tubekit.bookbuild.ledger_page import ledger_page
 from tubekit.data.manifest import Manifest, read_manifest
-from tubekit.experiments import ledger
+from tubekit.evidence import ledger
 
 
 def generated(layout: Layout, runs: Sequence[Run]) -> dict[str, str]:

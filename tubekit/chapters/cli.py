@@ -1,4 +1,4 @@
-"""The commands `tubekit run` and `tubekit ledger`, and `tubekit predict` with a recipe."""
+"""The command `tubekit run`, and `tubekit predict` with a recipe."""
 
 from pathlib import Path
 from typing import Annotated
@@ -96,21 +96,3 @@ def predict_command(
     found = room(chapter).recipe(profile, recipe_id)  # type: ignore[arg-type]
     predict_file(found, image, output, seed=seed, device=device, kept=weights, say=print)
     print(f"wrote {output}")
-
-
-def ledger_command(
-    verdict: Annotated[str, typer.Option(help="show only this verdict")] = "",
-) -> None:
-    """Print the claims ledger."""
-    from rich.console import Console
-    from rich.table import Table
-
-    with extra("all", "tubekit ledger"):
-        from tubekit.experiments.ledger import rows
-
-    columns = ("table", "row", "metric", "paper", "ours", "verdict", "reason")
-    table = Table(*columns)
-    for row in rows():
-        if verdict in ("", row["verdict"]):
-            table.add_row(*(str(row[name]) for name in columns))
-    Console().print(table)

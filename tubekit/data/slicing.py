@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -35,6 +35,7 @@ def with_neighbours(
     return np.concatenate([padded[k : k + len(slices)] for k in shifts], axis=1)
 
 
+@runtime_checkable
 class Sampler(Protocol):
     """What gives batches: ``batch(step)`` is a pure function of (seed, step)."""
 

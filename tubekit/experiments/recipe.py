@@ -176,11 +176,13 @@ def windows(patch_size: tuple[int, ...], overlap: float = 0.5) -> Spec:
 
 
 def _fields(value: Any) -> dict[str, Any]:
-    """Fields of a recipe or stage that are not at their default, JSON-ready."""
+    """Fields of a recipe or stage that are not at their default, JSON-ready; and all calls, since
+    the defaults of what they call may change."""
+    found = {f.name: (getattr(value, f.name), f.default) for f in dataclasses.fields(value)}
     return {
-        f.name: _plain(getattr(value, f.name))
-        for f in dataclasses.fields(value)
-        if f.default is dataclasses.MISSING or getattr(value, f.name) != f.default
+        name: _plain(now)
+        for name, (now, default) in found.items()
+        if isinstance(now, Spec) or now != default
     }
 
 

@@ -161,17 +161,10 @@ class SegmentationLoss(nn.Module):
         **maps: object,
     ) -> Batch:
         """Bring the arguments of ``forward`` into one form, and check values unless ``known``."""
-        return accepted(
-            logits,
-            target,
-            valid,
-            maps,
-            needs=self.needs,
-            optional=self.optional,
-            ignore_index=self.ignore_index,
-            multi_label=self.multi_label,
-            validate=self.validate and not known,
-        )
+        own = ("needs", "optional", "ignore_index", "multi_label")
+        options: dict[str, Any] = {name: getattr(self, name) for name in own}
+        options["validate"] = self.validate and not known
+        return accepted(logits, target, valid, maps, **options)
 
     def of_batch(self, batch: Batch) -> Value:
         """The loss of an accepted batch."""

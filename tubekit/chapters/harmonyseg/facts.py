@@ -17,6 +17,8 @@ CHAPTER = Chapter(
         "table-7": "baseline",
         "table-8": "lambda_0",
         "missing": "baseline",
+        "decisive-loss": "baseline",
+        "decisive-network": "plain",
     },
     same_records={"table-2": "table-1"},
     data={

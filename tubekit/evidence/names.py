@@ -25,6 +25,7 @@ METHOD_LABELS = {
     "wingsnet": "WingsNet-like",
     "harmonyseg": "HarmonySeg",
     "plain": "plain (nnU-Net-like)",
+    "wide": "plain, as many weights as D2SD + SADF",
     "concat": "vesselness concatenated",
     "d2sd": "D2SD",
     "d2sd_sadf": "D2SD + SADF",

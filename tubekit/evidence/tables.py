@@ -8,10 +8,8 @@ import numpy as np
 
 from tubekit._extras import extra
 from tubekit.chapters import chapter as chapter_facts
-from tubekit.experiments import published
-from tubekit.experiments.evaluate import MEASURES
-from tubekit.experiments.record import Record
-from tubekit.experiments.verdict import (
+from tubekit.evidence import published
+from tubekit.evidence.verdict import (
     Comparison,
     claim_verdict,
     compare,
@@ -19,6 +17,8 @@ from tubekit.experiments.verdict import (
     objection,
     per_unit,
 )
+from tubekit.experiments.evaluate import MEASURES
+from tubekit.experiments.record import Record
 
 with extra("evaluate", __name__):
     import pandas as pd

@@ -6,13 +6,13 @@ from typing import Any
 
 from tubekit.chapters import Chapter, known
 from tubekit.chapters import chapter as chapter_facts
-from tubekit.experiments import published
+from tubekit.evidence import published
+from tubekit.evidence.names import method_label
+from tubekit.evidence.overheads import overhead_rows
+from tubekit.evidence.report import COSTS, STATEMENTS, place
+from tubekit.evidence.tables import ResultTable, Row, claims_table, result_table
 from tubekit.experiments.evaluate import MEASURES
-from tubekit.experiments.names import method_label
-from tubekit.experiments.overheads import overhead_rows
 from tubekit.experiments.record import read_records
-from tubekit.experiments.report import COSTS, STATEMENTS, place
-from tubekit.experiments.tables import ResultTable, Row, claims_table, result_table
 
 # Which committed records a chapter's verdicts rest on.
 LEDGER_PROFILE = "laptop"

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.experiments.factory import record
-from tubekit.experiments.verdict import claim_verdict, compare, holm, per_unit, sign_flip_p
+from tubekit.evidence.verdict import claim_verdict, compare, holm, per_unit, sign_flip_p
 
 
 def runs(values: dict[str, float], seeds: int = 3) -> list:

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 
 from tubekit._extras import extra
 from tubekit.chapters import chapter as room
-from tubekit.experiments import published
+from tubekit.evidence import published
+from tubekit.evidence.names import method_label
+from tubekit.evidence.tables import ResultTable, Row
 from tubekit.experiments.evaluate import MEASURES
-from tubekit.experiments.names import method_label
 from tubekit.experiments.recipe import PROFILES
 from tubekit.experiments.record import Record
-from tubekit.experiments.tables import ResultTable, Row
 from tubekit.plots import Html, table_html
 
 with extra("evaluate", __name__):
@@ -124,12 +124,13 @@ def settings_html(chapter: str, row: str, printed: Mapping[str, str], title: str
     columns = {title: dict(printed)}
     for profile in PROFILES:
         mine = room(chapter).recipe(profile, row)
+        update, sampler = mine.stages[-1].update.kwargs, mine.stages[-1].sampler.kwargs
         columns[profile] = {
             "network": str(mine.network),
-            "patch": "×".join(map(str, mine.patch_size)),
-            "batch": str(mine.batch_size),
+            "patch": "×".join(map(str, sampler["patch_size"])),
+            "batch": str(sampler["batch_size"]),
             "steps": f"{mine.steps:,}",
-            "optimiser": str(mine.optimizer),
+            "optimiser": str(update["optimizer"]),
             "seeds": str(len(mine.seeds)),
         }
     return table_html(pd.DataFrame(columns), caption=f"Settings: {title} and our profiles")

@@ -3,10 +3,11 @@
 import functools
 import tomllib
 from decimal import Decimal
-from importlib.resources import files
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, model_validator
+
+from tubekit.chapters import chapter as room
 
 Word = Literal["unknown", "out of memory"]
 Cell = float | Word
@@ -97,13 +98,5 @@ class Published(_Strict):
 @functools.cache
 def load(chapter: str) -> Published:
     """Published numbers of one chapter, e.g. ``load("skeleton_recall")``."""
-    known = sorted(p.name[:-5] for p in files(__package__).iterdir() if p.name.endswith(".toml"))
-    if chapter not in known:
-        raise ValueError(f"no published numbers for {chapter!r}; known chapters: {known}")
-    text = (files(__package__) / f"{chapter}.toml").read_text(encoding="utf-8")
+    text = (room(chapter).folder / "published.toml").read_text(encoding="utf-8")
     return Published.model_validate(tomllib.loads(text, parse_float=Decimal))
-
-
-def chapters() -> list[str]:
-    """Chapters with published numbers."""
-    return sorted(p.name[:-5] for p in files(__package__).iterdir() if p.name.endswith(".toml"))

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from tubekit.experiments import published
+from tubekit.evidence import published
+from tubekit.evidence.names import method_label
+from tubekit.evidence.verdict import Verdict
 from tubekit.experiments.cost import read_costs
-from tubekit.experiments.names import method_label
-from tubekit.experiments.verdict import Verdict
 
 RECORD = "fig-6__laptop__cpu"
 COLUMNS = {"time": "step_seconds", "memory": "peak_mb"}

@@ -1,0 +1,1 @@
+"""What is shown of records: published numbers, verdicts, tables and the ledger."""
