@@ -152,13 +152,7 @@ class SegmentationLoss(nn.Module):
         return self.of_batch(self.accept(logits, target, valid=valid, **maps))
 
     def accept(
-        self,
-        logits: object,
-        target: object,
-        *,
-        valid: object = None,
-        known: bool = False,
-        **maps: object,
+        self, logits: Any, target: Any, *, valid: Any = None, known: bool = False, **maps: Any
     ) -> Batch:
         """Bring the arguments of ``forward`` into one form, and check values unless ``known``."""
         own = ("needs", "optional", "ignore_index", "multi_label")
