@@ -81,8 +81,7 @@ class UShape(nn.Module):
         super().__init__()
         self.in_channels = in_channels
         self.divisor = (2 ** (len(features) - 1),) * ndim
-        inputs = (in_channels, *features[:-1])
-        self.encoder = nn.ModuleList(encode(i, o) for i, o in zip(inputs, features, strict=True))
+        self.encoder = nn.ModuleList(encode(i, o) for i, o in pairwise((in_channels, *features)))
         # Fine to coarse, as everywhere.
         self.decoder = nn.ModuleList(
             decode(fine + coarse, fine) for fine, coarse in pairwise(features)

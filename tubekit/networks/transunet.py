@@ -6,7 +6,6 @@ from functools import partial
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from tubekit._accept import numbers, per_axis, taking
 from tubekit.networks.blocks import (
@@ -18,8 +17,7 @@ from tubekit.networks.blocks import (
     kaiming,
 )
 from tubekit.networks.residual import standard_bottleneck, standard_conv_norm
-
-LINEAR = {2: "bilinear", 3: "trilinear"}
+from tubekit.networks.stages import resize
 
 
 class TransUNet(nn.Module):
@@ -99,7 +97,6 @@ class TransUNet(nn.Module):
         norm: str = "batch",
     ) -> None:
         super().__init__()
-        cells = per_axis("grid", grid, ndim)
         check_arguments(
             "TransUNet",
             ndim,
@@ -115,6 +112,7 @@ class TransUNet(nn.Module):
             mlp=mlp,
             decoder=decoder,
         )
+        cells = per_axis("grid", grid, ndim)
         if hidden % heads or not 0 <= dropout < 1:
             raise ValueError(
                 "hidden must be a multiple of heads and dropout lie in [0, 1), got hidden "
@@ -122,7 +120,6 @@ class TransUNet(nn.Module):
             )
         self.in_channels = in_channels
         self.divisor = (16,) * ndim
-        self.linear = LINEAR[ndim]
 
         self.stem = standard_conv_norm(ndim, in_channels, width, 7, 2)
         widths = [width, 4 * width, 8 * width, 16 * width]
@@ -166,9 +163,7 @@ class TransUNet(nn.Module):
 
     def positions(self, cells: Sequence[int]) -> Float[Tensor, "1 h *g"]:
         """The position embedding for a grid of this many tokens per axis."""
-        if tuple(cells) == tuple(self.position.shape[2:]):
-            return self.position
-        return F.interpolate(self.position, tuple(cells), mode=self.linear, align_corners=False)
+        return resize(self.position, cells)
 
     def _attended(self, tokens: Float[Tensor, "b n h"]) -> Float[Tensor, "b n h"]:
         """The transformer; while traced without torch's fused layers, which ONNX does not have."""
@@ -196,6 +191,6 @@ class TransUNet(nn.Module):
         tokens = self._attended(self.dropout(tokens))
         x = self.neck(tokens.transpose(1, 2).unflatten(2, grid))
         for stage in self.decoder:
-            x = F.interpolate(x, scale_factor=2, mode=self.linear, align_corners=False)
+            x = resize(x, [2 * size for size in x.shape[2:]])
             x = stage(torch.cat((x, features.pop()), dim=1) if features else x)
         return self.head(x)

@@ -1,6 +1,7 @@
 """UNet++: a U-Net whose skip connections are nested and dense."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float
@@ -76,9 +77,8 @@ class UNetPlusPlus(nn.Module):
         self.in_channels = in_channels
         self.deep_supervision = deep_supervision
         self.divisor = (2**last,) * ndim
-        inputs = (in_channels, *features[:-1])
         self.encoder = nn.ModuleList(
-            conv_stage(ndim, i, o) for i, o in zip(inputs, features, strict=True)
+            conv_stage(ndim, i, o) for i, o in pairwise((in_channels, *features))
         )
         self.ups, self.nodes = nn.ModuleDict(), nn.ModuleDict()
         for level, fine in enumerate(features[:-1]):

@@ -1,6 +1,7 @@
 """HarmonySeg in two and three dimensions."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import cast
 
 import torch
@@ -117,10 +118,9 @@ class HarmonySeg(nn.Module):
         self.attention_maps = attention_maps
 
         def encoder(channels: int) -> nn.ModuleList:
-            pairs = zip((channels, *features), features, strict=False)
             return nn.ModuleList(
                 FlexibleConv(ndim, i, o, stride=1 if level == 0 else 2)
-                for level, (i, o) in enumerate(pairs)
+                for level, (i, o) in enumerate(pairwise((channels, *features)))
             )
 
         *shallow, deepest = features
