@@ -22,7 +22,15 @@ class Residual(nn.Module):
 
 
 class StandardConv(nn.Module):
-    """Convolution whose kernels are brought to mean 0 and variance 1 at each call (Qiao 2019)."""
+    """Convolution whose kernels are brought to mean 0 and variance 1 at each call (Qiao 2019).
+
+    Args:
+        ndim: 2 or 3 spatial axes.
+        inputs: channels of the features (b inputs *s).
+        outputs: channels of the result.
+        kernel: voxels per axis, odd.
+        stride: per axis.
+    """
 
     def __init__(self, ndim: int, inputs: int, outputs: int, kernel: int, stride: int = 1) -> None:
         super().__init__()
@@ -47,14 +55,21 @@ def standard_conv_norm(
 
 
 def standard_bottleneck(ndim: int, inputs: int, outputs: int, stride: int = 1) -> Residual:
-    """Residual block of three ``StandardConv``; it narrows to a quarter and carries the stride."""
+    """Residual block of three ``StandardConv``: of 1, of 3 with the stride, and of 1 voxel.
+
+    Args:
+        ndim: 2 or 3 spatial axes.
+        inputs: channels of the features (b inputs *s).
+        outputs: channels of the result, 4 or more; the body narrows to a quarter of them.
+        stride: per axis.
+    """
     middle = outputs // 4
     body = nn.Sequential(
         standard_conv_norm(ndim, inputs, middle, 1),
         standard_conv_norm(ndim, middle, middle, 3, stride),
         standard_conv_norm(ndim, middle, outputs, 1, relu=False),
     )
-    if inputs == outputs:
+    if inputs == outputs and stride == 1:
         return Residual(body)
     # Here every channel is a group of its own.
     norm = nn.GroupNorm(outputs, outputs)
