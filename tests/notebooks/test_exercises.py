@@ -16,9 +16,9 @@ CHECKED = [label for label, (_, e) in ALL.items() if e.cell]
 WRONG = {
     "ex-harm-beta": ("answer = 0.2", "answer = 1 / np.log(100)"),
     "ex-harm-join": (
-        "def my_join(mask): return mask",
-        "def my_join(mask): return np.ones_like(mask)",
-        "def my_join(mask): return binary_dilation(mask, iterations=8)",
+        "def my_join(blobs): return blobs",
+        "def my_join(blobs): return np.ones_like(blobs)",
+        "def my_join(blobs): return binary_dilation(blobs, iterations=8)",
     ),
     "ex-harm-attention": (
         "def my_attention(q, k, v):\n    w = np.exp(q @ k.T)\n"
