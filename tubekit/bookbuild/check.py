@@ -79,7 +79,7 @@ def _fits_seal(given: Any, sealed: str, tolerance: float) -> bool:
     return any(_fingerprint(steps + by) == sealed for by in (-1, 0, 1))
 
 
-def _fingerprint(steps: np.ndarray) -> str:
+def _fingerprint(steps: np.ndarray | np.float64) -> str:
     text = " ".join(f"{step:.0f}" for step in np.ravel(steps + 0.0))
     return hashlib.sha256(f"{steps.shape} {text}".encode()).hexdigest()[:16]
 
