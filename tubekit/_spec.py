@@ -107,9 +107,11 @@ def plain(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if inspect.isfunction(value) or inspect.isclass(value):
-        return _public_name(value)
+        named: Any = value
+        return _public_name(named)
     raise TypeError(
-        f"a Spec holds JSON values, functions, Specs and lists of them, got {type(value).__name__} {value!r}"
+        "a Spec holds JSON values, functions, Specs and lists of them, got "
+        f"{type(value).__name__} {value!r}"
     )
 
 
@@ -140,7 +142,7 @@ def _built(value: Any) -> Any:
 
 
 @functools.cache
-def _public_name(target: Callable[..., Any]) -> str:
+def _public_name(target: Any) -> str:
     module, name = target.__module__, target.__qualname__
     parts = module.split(".")
     for count in range(1, len(parts)):

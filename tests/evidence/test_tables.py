@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 
 from tests.experiments.factory import record
-from tubekit.chapters import chapter
+from tubekit.chapters import chapter, known
 from tubekit.evidence import published, report
-from tubekit.evidence.report import claims_html, place, result_frame, result_html
-from tubekit.evidence.tables import ResultTable, Row, claims_table, lead_by_run, result_table
+from tubekit.evidence.names import labels, method_label
+from tubekit.evidence.report import place, result_frame, result_html
+from tubekit.evidence.statements import claims_html, claims_table
+from tubekit.evidence.tables import ResultTable, Row, lead_by_run, result_table
+from tubekit.evidence.verdict import RULE, RUNS
 from tubekit.experiments.record import write_record
 
 
@@ -33,11 +36,12 @@ def test_result_table_shows_per_cent_and_the_paper():
     row = next(r for r in table.rows if (r.method, r.metric) == ("srl", "dice"))
     assert (row.mean, row.paper, row.seeds, row.units) == (pytest.approx(80.0), 80.99, 3, 3)
     frame, unseen = result_frame(table, "retina", list(metrics))
-    assert frame.loc["+ Skeleton Recall", "Dice (%), ours / paper"].endswith(" /\u00a080.99")
+    assert frame.loc["+ Skeleton Recall", "Dice (%), ours / paper"].endswith(" /\u00a080.99\u00a0†")
     assert unseen == ["clDice (%)"]  # not printed where we could read it: ours stands alone
     assert "/" not in frame.loc["+ Skeleton Recall", "clDice (%)"]
     page = result_html(table, "retina", "Retinas", list(metrics)).text
-    assert "not known to us for: clDice (%)." in page
+    assert "not known to us for: clDice (%). † is quoted by others" in page
+    assert "Retinas: which learns faster at 1 step " in page  # one validation shows no plateau
     assert "id=" not in page  # one printed metric lacks, so the ledger does not lead here
     page = result_html(table, "retina", "Retinas", [*metrics, "betti_error_1"]).text
     assert f'id="{place("table-2", "retina")}"' in page
@@ -61,28 +65,92 @@ def test_the_lead_run_by_run():
     assert lead_by_run([], *keys, "dice") == {}
 
 
-def test_a_star_asks_for_what_a_verdict_asks_for():
+FLAT = {"validation": [(step, 0.5) for step in range(1, 21)], "steps_done": 20}
+
+
+def test_a_star_asks_for_as_many_runs_as_a_verdict():
     better = {f"c{i}": {"dice": 0.9} for i in range(8)}
     worse = {f"c{i}": {"dice": 0.5} for i in range(8)}
-    runs = [record(seed=s, method="ce_dice", cases=worse) for s in range(3)]
-    for seeds, star in ((3, True), (2, False)):
-        more = [record(seed=s, cases=better) for s in range(seeds)]
+    runs = [record(seed=s, method="ce_dice", cases=worse, **FLAT) for s in range(RUNS)]
+    for seeds, star in ((RUNS, True), (RUNS - 1, False)):
+        more = [record(seed=s, cases=better, **FLAT) for s in range(seeds)]
         table = result_table(runs + more, "skeleton_recall", "table-2", "laptop", ["dice"])
         shown = result_frame(table, "retina", ["dice"])[0].loc["+ Skeleton Recall"].item()
         assert ("*" in shown) == star
+        assert "learns faster" not in result_html(table, "retina", "Retinas", ["dice"]).text
+
+
+def statement_runs(table="table-2", data="cracks", **changes):
+    """Skeleton Recall better than both rivals in everything, in as many runs as are asked for."""
+    values = {"dice": 0.5, "cldice": 0.5, "betti_error_0": 9.0, "betti_error_1": 9.0}
+    better = {"dice": 0.9, "cldice": 0.9, "betti_error_0": 1.0, "betti_error_1": 1.0}
+    return [
+        record(
+            seed=s,
+            table=table,
+            data=data,
+            method=m,
+            cases={f"c{i}": v for i in range(20)},
+            **FLAT | changes,
+        )
+        for s in range(RUNS)
+        for m, v in (("ce_dice", values), ("cldice", values), ("srl", better))
+    ]
 
 
 def test_a_p_value_is_never_printed_as_zero():
-    values = {"dice": 0.5, "cldice": 0.5, "betti_error_0": 9.0}
-    better = {"dice": 0.9, "cldice": 0.9, "betti_error_0": 1.0}
-    runs = [
-        record(seed=s, data="cracks", method=m, cases={f"c{i}": v for i in range(20)})
-        for s in range(3)
-        for m, v in (("ce_dice", values), ("cldice", values), ("srl", better))
-    ]
-    page = claims_html(claims_table(runs, "skeleton_recall"))._repr_html_()
+    page = claims_html(claims_table(statement_runs(), "skeleton_recall"))._repr_html_()
     assert "&lt;\u00a00.001" in page
     assert "0.000" not in page
+
+
+def test_statements_without_a_plateau_stand_apart_without_p():
+    claims = claims_table(statement_runs(), "skeleton_recall")
+    words = claims.set_index("id").verdict
+    assert words["cracks-dice"] == "reproduced"
+    assert words["cracks-betti0-cldice"] == "opposite"
+    assert words["roads-dice"] == "not comparable"
+    page = claims_html(claims).text
+    assert f"tested on our data by rule {RULE}" in page
+    assert page.count("<table") == 2
+    short = claims_table(statement_runs(validation=[(20, 0.5)]), "skeleton_recall")
+    assert short.set_index("id").verdict["cracks-dice"] == "open"
+    page = claims_html(short).text
+    assert "Which learns faster at 20 steps: no verdict" in page
+    assert page.count("<table") == 1
+    assert '<th scope="col">p</th>' not in page
+
+
+def test_holm_runs_over_the_statements_that_are_judged():
+    def corrected(*records):
+        claims = claims_table([r for part in records for r in part], "skeleton_recall")
+        return claims.set_index("id").p.dropna()
+
+    few = corrected(statement_runs())
+    many = corrected(statement_runs(), statement_runs(data="roads"))
+    short = corrected(statement_runs(), statement_runs(data="roads", validation=[(20, 0.5)]))
+    assert len(many) > len(few) == len(short)
+
+
+def test_runs_made_to_decide_a_statement_take_the_place_of_the_short_ones():
+    short = statement_runs(data="retina", validation=[(20, 0.5)])
+    words = claims_table(short, "skeleton_recall").set_index("id").verdict
+    assert words["retina-cldice"] == "open"
+    long = statement_runs(data="retina", table="decisive")
+    words = claims_table(short + long, "skeleton_recall").set_index("id").verdict
+    assert words["retina-cldice"] == "reproduced"
+    assert words["retina-dice-cldice"] == "opposite"
+
+
+@pytest.mark.parametrize("name", known())
+def test_every_method_has_a_label_of_its_own(name):
+    for table in {r.table for r in chapter(name).recipes("laptop")}:
+        methods = {r.method for r in chapter(name).recipes("laptop") if r.table == table}
+        assert len({method_label(name, method) for method in methods}) == len(methods)
+    unused = set(labels(name).methods) - {r.method for r in chapter(name).recipes("laptop")}
+    assert unused <= {"cldice_authors"}  # of the costs, which are no recipes
+    with pytest.raises(ValueError, match=r"add it to the chapter's labels\.toml"):
+        method_label(name, "region_with_boundary")
 
 
 @pytest.mark.parametrize(
@@ -107,6 +175,8 @@ def test_a_caption_names_the_device_without_brackets(stored, shown):
         results=12,
         defined=12,
         seeds=3,
+        steps=250,
+        flat=False,
         source="real",
         device=stored,
         against_baseline=None,

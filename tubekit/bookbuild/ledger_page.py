@@ -7,17 +7,41 @@ from itertools import groupby
 from typing import Any
 
 from tubekit._html import Html, table
+from tubekit.evidence.curves import EVERY, LAST, POINTS
+from tubekit.evidence.published import SECOND_HAND, SECOND_HAND_MEANS
+from tubekit.evidence.verdict import ALPHA, PATIENTS, RULE, RUNS
 from tubekit.plots.tables import VERDICT_ICONS, verdict_html
 
 HEAD = ("Row", "Verdict", "Metric", "Ours / paper", "Our data", "Why")
-INTRODUCTION = """(ledger)=
+INTRODUCTION = f"""(ledger)=
 # Claims ledger
 
 One line for every row of every published table and for every statement that can be tested. *Paper*
-is the printed value; "not known" means that we could not see it, and we do not guess. *Ours* is the
-mean over seeds, from the committed records. The verdict follows rules that were written before the
-runs: a paired test over cases, at least three seeds, and the same data. Where one of these is
-missing the verdict is "not comparable" and the last column says why.
+is the printed value; "not known" means that we could not see it, and we do not guess. The sign
+{SECOND_HAND} stands beside a value that {SECOND_HAND_MEANS}. *Ours* is the mean over seeds, from
+the committed records.
+
+## The rule, version {RULE}
+
+A statement is tested on the difference of two methods, paired by run and patient. Runs and patients
+both count as random, the 95 % interval is shown, and p is corrected for the number of statements of
+the chapter that are tested (Holm). Five words can follow:
+
+- *reproduced*: the claimed sign in every run, and significant;
+- *trend only*: the claimed sign, but not in every run or not significant;
+- *open*: neither sign can be excluded;
+- *opposite*: significant against the statement;
+- *not comparable*: other data, other budget, no printed value, or no records.
+
+No test is made, and the word is *open*, with fewer than {RUNS} runs or {PATIENTS} patients, and
+where a training had not converged. That asks for a validation at least every {100 * EVERY:.0f} % of
+the steps, and that the last {100 * LAST:.0f} % gain less than {POINTS} points of validation Dice.
+Tables of shorter trainings are headed "which learns faster". A statement of no difference is
+reproduced if the interval lies within a margin that was written before the runs. The same method with other seeds
+is called different in at most {100 * ALPHA:.0f} % of comparisons: a test of the library holds the
+rule to that. Costs of a training step are measured on one machine and not tested.
+
+## The rows
 
 Open a table below, or choose what to see. The name of a row leads to its table in the chapter where
 that shows it, the sign # is the address of the row itself.

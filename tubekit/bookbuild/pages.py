@@ -10,6 +10,7 @@ from tubekit.bookbuild.benchmarks_page import benchmark_tables
 from tubekit.bookbuild.execute import Run
 from tubekit.bookbuild.layout import Layout
 from tubekit.bookbuild.ledger_page import ledger_page
+from tubekit.chapters import chapter, known
 from tubekit.data.manifest import Manifest, read_manifest
 from tubekit.evidence import ledger
 
@@ -91,7 +92,8 @@ A passport is what a run wrote about itself. Two of them side by side show why t
 def data_page(layout: Layout) -> str:
     """The data sets as their manifests describe them."""
     manifests = [read_manifest(path) for path in sorted(layout.manifests.glob("*.toml"))]
-    header = ["Name", "Task", "Axes", "Cases (train, val, test)", "Access", "Licence"]
+    header = ["Name", "Task", "Axes", "Cases (train, val, test)", "Access", "Licence", "Chapter"]
+    links = _chapters_training_on()
     rows = []
     for m in manifests:
         split = f"{len(m.splits.train)}, {len(m.splits.val)}, {len(m.splits.test)}"
@@ -105,6 +107,7 @@ def data_page(layout: Layout) -> str:
             split if m.cases else "on your disk",
             m.access,
             Html(licence),
+            Html(links.get(m.name, "–")),
         ]
         rows.append(cells)
     return f"""(data)=
@@ -114,11 +117,23 @@ Written from the manifests in `data_manifests/`, one TOML file a data set. Each 
 file with its public address and its SHA-256; a file that differs is refused. Images of one patient
 never stand on both sides of a split. The date beside a licence says when its text was last read.
 Where a set cannot be fetched the chapters show a phantom and say so; `tubekit data list` shows what
-your machine has.
+your machine has. The last column is read from the recipes: a set without a chapter can be fetched
+and read like the others, and no result of the book rests on it.
 
 {table("Data sets", header, rows).text}
 
 {"".join(_data_section(m) for m in manifests)}"""
+
+
+def _chapters_training_on() -> dict[str, str]:
+    """Data set to links to the chapters whose recipes name it."""
+    links: dict[str, str] = {}
+    for room in map(chapter, known()):
+        number = room.page.rpartition("/")[2][:2]
+        for name in room.data_sets():
+            before = f"{links[name]}, " if name in links else ""
+            links[name] = before + link(f"{room.page}.html", number).text
+    return links
 
 
 def _data_section(m: Manifest) -> str:

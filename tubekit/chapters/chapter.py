@@ -23,6 +23,7 @@ class Chapter:
         same_records: tables that show other metrics of another table's runs, by name.
         data: what our records use, by data key.
         differences: why a printed cell cannot be held against ours, by data key.
+        own_data: data sets that splits of this room read; others are named in the recipes.
         not_run: why a cell has no record, by (data, method), where that is more than lack of time.
     """
 
@@ -33,6 +34,7 @@ class Chapter:
     same_records: Mapping[str, str] = dataclasses.field(default_factory=dict)
     data: Mapping[str, str]
     differences: Mapping[str, str]
+    own_data: tuple[str, ...] = ()
     not_run: Mapping[tuple[str, str], str] = dataclasses.field(default_factory=dict)
 
     @property
@@ -64,6 +66,11 @@ class Chapter:
                 f"no recipe {recipe_id!r} in {self.name} ({profile}); known: {', '.join(found)}"
             )
         return found[recipe_id]
+
+    def data_sets(self) -> set[str]:
+        """Data sets that the recipes train on or test with, by the name of their manifest."""
+        named = {r.data.to_dict()["with"].get("name") for r in self.recipes("laptop")}
+        return {str(name) for name in named if name} | set(self.own_data)
 
     def baseline_of(self, table: str) -> str:
         """The method that the other rows of ``table`` are compared with."""

@@ -1,6 +1,5 @@
-"""Validation curves of records: whether a training was flat, and which setting of a grid it chose."""
+"""Validation curves of records: whether a training had converged."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -42,15 +41,10 @@ def not_flat(runs: Sequence[Record]) -> str | None:
         return f"not converged: a run of {name} found nothing in its validation cases"
     gain = float(np.mean([end_gain(run) for run in runs]))
     if np.isnan(gain):
-        return f"not converged: {name} was validated less often than every {EVERY:.0%} of its steps"
+        return f"not converged: {name} was not validated every {100 * EVERY:.0f} % of its steps"
     if gain >= POINTS:
-        return f"not converged: {name} gained {gain:.2f} points of Dice in its last {LAST:.0%}"
+        return (
+            f"not converged: {name} gained {gain:.2f} points of validation Dice in the last "
+            f"{100 * LAST:.0f} % of its steps"
+        )
     return None
-
-
-def best_scores(records: Sequence[Record]) -> dict[str, float]:
-    """Mean over the runs of the best validation score, by method."""
-    found = defaultdict(list)
-    for record in records:
-        found[record.key[2]].append(max(score for _, score in record.validation))
-    return {method: float(np.mean(scores)) for method, scores in found.items()}

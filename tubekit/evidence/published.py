@@ -12,6 +12,9 @@ from tubekit.chapters import chapter as room
 Word = Literal["unknown", "out of memory"]
 Cell = float | Word
 Printed = Decimal | Word  # a decimal keeps the zeros at its end
+NOT_KNOWN = "not known"
+SECOND_HAND = "†"
+SECOND_HAND_MEANS = "is quoted by others and was not checked against the paper"
 
 
 class _Strict(BaseModel):
@@ -22,10 +25,12 @@ class PublishedTable(_Strict):
     """One printed table: ``rows[data][method]`` lists one cell per metric.
 
     ``sd`` has the same form and holds the printed standard deviations, where there are any.
+    ``second_hand``: its cells are known from others who quote them, not from the paper itself.
     """
 
     title: str
     metrics: list[str]
+    second_hand: bool = False
     rows: dict[str, dict[str, list[Printed]]]
     sd: dict[str, dict[str, list[Printed]]] = {}
 
@@ -43,8 +48,31 @@ class PublishedTable(_Strict):
         return self
 
 
+class PrintedText(_Strict):
+    """A printed table of words, e.g. of data sets or settings: ``rows[data]`` by column."""
+
+    title: str
+    columns: list[str]
+    rows: dict[str, list[str]]
+
+    @model_validator(mode="after")
+    def _one_cell_per_column(self) -> "PrintedText":
+        for data, cells in self.rows.items():
+            if len(cells) != len(self.columns):
+                raise ValueError(
+                    f"{self.title}, {data}: expected {len(self.columns)} cells, got {len(cells)}; "
+                    'write "unknown" where a value is not known'
+                )
+        return self
+
+
 class Claim(_Strict):
-    """A statement of the form "method beats baseline in metric by more than margin"."""
+    """A statement that compares two rows of a table in one metric.
+
+    ``says`` "better": by more than ``margin``; "no difference": by less than it, which is written
+    before the runs. ``runs``: the table of ours that decides it where there are records of it;
+    else the one that the statement is about.
+    """
 
     id: str
     text: str
@@ -54,6 +82,30 @@ class Claim(_Strict):
     baseline: str
     metric: str
     margin: float
+    says: Literal["better", "no difference"] = "better"
+    runs: str = ""
+
+    @model_validator(mode="after")
+    def _equal_within_a_margin(self) -> "Claim":
+        if self.margin < 0 or (self.says == "no difference" and self.margin == 0):
+            raise ValueError(
+                f"{self.id}: margin must be at least 0, and above 0 for no difference, "
+                f"got {self.margin}; write the smallest difference that counts"
+            )
+        return self
+
+
+class CostClaim(_Strict):
+    """A statement that a method costs ``at_least`` so many per cent more than the plain loss.
+
+    ``axes``: of the patch that ours is measured on.
+    """
+
+    text: str
+    method: str
+    what: Literal["time", "memory"]
+    axes: Literal[2, 3]
+    at_least: float
 
 
 class Published(_Strict):
@@ -67,6 +119,8 @@ class Published(_Strict):
     data: dict[str, str]
     methods: dict[str, str]
     overheads: dict[str, dict[str, float]] = {}
+    costs: list[CostClaim] = []
+    texts: dict[str, PrintedText] = {}
     tables: dict[str, PublishedTable]
     claims: list[Claim]
 
@@ -76,11 +130,16 @@ class Published(_Strict):
         return float(value) if isinstance(value, Decimal) else value
 
     def text(self, table: str, data: str, method: str, metric: str) -> str:
-        """The printed value as a reader sees it, with its deviation; "" where there is none."""
+        """The printed value as a reader sees it, with its deviation; "" where there is none.
+
+        A sign marks what is known from others only.
+        """
         value, sd = self._printed(table, data, method, metric)
         if value is None:
             return ""
-        shown = "not known" if value == "unknown" else str(value)
+        shown = NOT_KNOWN if value == "unknown" else str(value)
+        if isinstance(value, Decimal) and self.tables[table].second_hand:
+            shown += f" {SECOND_HAND}"
         return f"{shown} ± {sd}" if isinstance(sd, Decimal) else shown
 
     def _printed(
@@ -97,6 +156,6 @@ class Published(_Strict):
 
 @functools.cache
 def load(chapter: str) -> Published:
-    """Published numbers of one chapter, e.g. ``load("skeleton_recall")``."""
+    """Published numbers of one chapter, e.g. ``load("skeleton_recall")``, from its room."""
     text = (room(chapter).folder / "published.toml").read_text(encoding="utf-8")
     return Published.model_validate(tomllib.loads(text, parse_float=Decimal))

@@ -9,15 +9,15 @@ from tubekit.evidence import published
 from tubekit.evidence.names import method_label
 from tubekit.evidence.tables import ResultTable, Row
 from tubekit.experiments.evaluate import MEASURES
-from tubekit.experiments.recipe import PROFILES
+from tubekit.experiments.recipe import PROFILES, Recipe
 from tubekit.experiments.record import Record
 from tubekit.plots import Html, table_html
 
 with extra("evaluate", __name__):
     import pandas as pd
 
-# Places in a chapter's page that the ledger links to, like ``place``.
-STATEMENTS, COSTS = "statements", "training-step"
+COSTS = "training-step"
+"""Place in a chapter's page that the ledger links to, like ``place``."""
 
 
 def result_html(
@@ -29,17 +29,30 @@ def result_html(
 ) -> Html:
     """One data set of a result table; the caption names data, patients, seeds and device.
 
-    The table has the id that the ledger links to if it shows every metric the paper prints.
+    Where a training had not converged, the caption says that the table shows only who learns
+    faster. The table has the id that the ledger links to if it shows every metric the paper prints.
     """
     printed = published.load(table.chapter).tables.get(table.table)
     complete = printed and data in printed.rows and set(printed.metrics) <= set(metrics)
     frame, unseen = result_frame(table, data, metrics, methods)
+    rows = [row for row in table.rows if row.data == data]
+    if not all(row.flat for row in rows):
+        title += f": which learns faster at {steps_text([row.steps for row in rows])}"
+    notes = [f"The paper's values are not known to us for: {', '.join(unseen)}."] if unseen else []
+    if any(published.SECOND_HAND in cell for cell in frame.to_numpy().ravel()):
+        notes.append(f"{published.SECOND_HAND} {published.SECOND_HAND_MEANS}.")
     return table_html(
         frame,
         caption=f"{title} ({about(table, data)})",
         key=place(table.table, data) if complete else "",
-        note=f"The paper's values are not known to us for: {', '.join(unseen)}." if unseen else "",
+        note=" ".join(notes),
     )
+
+
+def steps_text(steps: Sequence[int]) -> str:
+    """``120 steps`` or ``120 to 480 steps``."""
+    low, high = min(steps), max(steps)
+    return f"{low:,} to {high:,} steps" if low < high else f"{high:,} step{'s' * (high > 1)}"
 
 
 def place(table: str, data: str) -> str:
@@ -76,8 +89,8 @@ def result_frame(
                 f"{ours} / {paper}" if paper else ours
                 for ours, paper in zip(cells, papers, strict=True)
             ]
-        columns[label] = [_kept_together(cell) for cell in cells]
-    names = [method_label(method, printed.methods) for method in chosen]
+        columns[label] = [kept_together(cell) for cell in cells]
+    names = [method_label(table.chapter, method) for method in chosen]
     return pd.DataFrame(columns, index=pd.Index(names, name="Method")), unseen
 
 
@@ -101,7 +114,7 @@ def _device(stored: str) -> str:
     )
 
 
-def _kept_together(cell: str) -> str:
+def kept_together(cell: str) -> str:
     """A narrow cell breaks its line only before a stroke or a bracket."""
     return re.sub(r" (?![/(\[])", "\u00a0", cell)
 
@@ -121,19 +134,24 @@ def settings_html(chapter: str, row: str, printed: Mapping[str, str], title: str
         printed: the published settings, by the same names as ours.
         title: of the published column.
     """
-    columns = {title: dict(printed)}
-    for profile in PROFILES:
-        mine = room(chapter).recipe(profile, row)
-        update, sampler = mine.stages[-1].update.kwargs, mine.stages[-1].sampler.kwargs
-        columns[profile] = {
-            "network": str(mine.network),
-            "patch": "×".join(map(str, sampler["patch_size"])),
-            "batch": str(sampler["batch_size"]),
-            "steps": f"{mine.steps:,}",
-            "optimiser": str(update["optimizer"]),
-            "seeds": str(len(mine.seeds)),
-        }
-    return table_html(pd.DataFrame(columns), caption=f"Settings: {title} and our profiles")
+    ours = {profile: settings(room(chapter).recipe(profile, row)) for profile in PROFILES}
+    frame = pd.DataFrame({title: dict(printed), **ours}).reindex(list(printed))
+    return table_html(frame, caption=f"Settings: {title} and our profiles")
+
+
+def settings(recipe: Recipe) -> dict[str, str]:
+    """What a recipe trains with, in words; of several stages the last."""
+    update, sampler = recipe.stages[-1].update.kwargs, recipe.stages[-1].sampler.kwargs
+    folds = recipe.data.to_dict()["with"].get("folds")
+    return {
+        "evaluation": f"{folds}-fold cross-validation" if folds else "test set",
+        "network": str(recipe.network),
+        "patch": "×".join(map(str, sampler["patch_size"])),
+        "batch": str(sampler["batch_size"]),
+        "steps": f"{recipe.steps:,}",
+        "optimiser": str(update["optimizer"]),
+        "seeds": str(len(recipe.seeds)),
+    }
 
 
 def live_html(
@@ -145,29 +163,14 @@ def live_html(
         means = pd.DataFrame(record.cases).T.astype(float).mean()
         chosen = means.index if metrics is None else list(metrics)
         labels = {MEASURES[metric].label: means[metric] for metric in chosen}
-        lines[method_label(method)] = {"Steps done": str(record.steps_done), **labels}
+        lines[method_label(record.recipe["chapter"], method)] = {
+            "Steps done": str(record.steps_done),
+            **labels,
+        }
     return table_html(pd.DataFrame.from_dict(lines, orient="index"), caption=caption)
 
 
-def claims_html(claims: pd.DataFrame) -> Html:
-    """Statements of the paper with our paired difference and the verdict."""
-    lines = {}
-    for line in claims.itertuples():
-        interval = f"{line.difference:+.2f} [{line.low:+.2f}, {line.high:+.2f}]"
-        p = "< 0.001" if line.p < 0.001 else f"{line.p:.3f}"
-        lines[line.claim] = {
-            "Verdict": line.verdict,
-            "Metric": line.metric,
-            "Difference, 95 % interval": _kept_together(interval) if line.patients else "not run",
-            "p": _kept_together(p) if line.patients else "–",
-            "Cases": str(line.patients),
-        }
-    frame = pd.DataFrame.from_dict(lines, orient="index").rename_axis("Statement of the paper")
-    caption = "The paper's statements, tested on our data"
-    return table_html(frame, caption=caption, verdict="Verdict", key=STATEMENTS)
-
-
-def cost_html(rows: pd.DataFrame, caption: str) -> Html:
+def cost_html(chapter: str, rows: pd.DataFrame, caption: str) -> Html:
     """Cost of a training step: absolute, and relative to CE + Dice on the same patch."""
     lines = {}
     for (shape, classes), group in rows.groupby([rows["patch"].map(tuple), "classes"], sort=False):
@@ -176,7 +179,8 @@ def cost_html(rows: pd.DataFrame, caption: str) -> Html:
             slower = row.step_seconds / base.step_seconds - 1
             larger = row.peak_mb / base.peak_mb - 1
             size = "×".join(map(str, shape))
-            name = f"{size}, {classes} class{'es' * (classes > 1)}: {method_label(row.method)}"
+            label = method_label(chapter, row.method)
+            name = f"{size}, {classes} class{'es' * (classes > 1)}: {label}"
             lines[name] = {
                 "Step": f"{1000 * row.step_seconds:.0f} ms ({slower:+.0%})",
                 "Loader": f"{1000 * row.loader_seconds:.1f} ms",

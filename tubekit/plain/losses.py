@@ -43,6 +43,6 @@ def soft_recall(probs: Tensor, masks: Tensor) -> Tensor:
 
 
 def skeleton_recall_loss(probs: Tensor, tubes: Tensor) -> Tensor:
-    """Equation ``eq-skeleton-recall``: the mean over classes with a tube, 0 without any."""
+    """Equation ``eq-skeleton-recall``: the mean over the classes that have a tube, or 0."""
     recall, present = soft_recall(probs, tubes), over_voxels(tubes) > 0
-    return -recall[present].sum() / max(1, present.sum())
+    return -recall[present].sum() / present.sum().clamp(min=1)

@@ -11,7 +11,8 @@ from tubekit._html import Html, table
 VERDICT_ICONS: Mapping[str, str] = {
     "reproduced": "✓",
     "trend only": "≈",
-    "not reproduced": "✗",
+    "open": "?",
+    "opposite": "✗",
     "not comparable": "–",
 }
 

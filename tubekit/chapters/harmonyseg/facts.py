@@ -35,6 +35,7 @@ CHAPTER = Chapter(
         "airway": "phantom instead of 90 chest CT, which ask for registration",
         "coronary": "phantom instead of ImageCAS, which asks for registration",
     },
+    own_data=("ircad01", "ircad01_masks"),
     not_run={
         (data, method): _NO_CODE for data, names in _PUBLISHED_ONLY.items() for method in names
     },
