@@ -17,7 +17,7 @@ class Spec:
 
     Args:
         target: importable class or function.
-        **kwargs: JSON values, other Specs, or lists of these.
+        **kwargs: JSON values, functions and classes, other Specs, or lists of these.
     Raises:
         TypeError: an argument the target does not have, or a value that cannot be serialised.
 
@@ -106,8 +106,12 @@ def plain(value: Any) -> Any:
         return [plain(v) for v in value]
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
+    if inspect.isfunction(value) or inspect.isclass(value):
+        named: Any = value
+        return _public_name(named)
     raise TypeError(
-        f"a Spec holds JSON values, Specs and lists of them, got {type(value).__name__} {value!r}"
+        "a Spec holds JSON values, functions, Specs and lists of them, got "
+        f"{type(value).__name__} {value!r}"
     )
 
 
@@ -121,7 +125,7 @@ def agree(value: Any, recorded: Any) -> bool:
             and len(value) == len(recorded)
             and all(map(agree, value, recorded))
         )
-    return type(value) is type(recorded) and value == recorded
+    return type(plain(value)) is type(recorded) and plain(value) == recorded
 
 
 def _built(value: Any) -> Any:
@@ -138,7 +142,7 @@ def _built(value: Any) -> Any:
 
 
 @functools.cache
-def _public_name(target: Callable[..., Any]) -> str:
+def _public_name(target: Any) -> str:
     module, name = target.__module__, target.__qualname__
     parts = module.split(".")
     for count in range(1, len(parts)):

@@ -25,8 +25,8 @@ def boxes(names):
 @pytest.fixture
 def patients(monkeypatch):
     painted, real = boxes(f"painted_{i:02d}" for i in range(9)), list(boxes(["real_1", "real_2"]))
-    monkeypatch.setattr(liver, "rendered_cases", lambda spacing, count: painted[:count])
-    monkeypatch.setattr(liver, "real_cases", lambda spacing: real)
+    monkeypatch.setattr(liver, "rendered_cases", lambda spacing, count, window: painted[:count])
+    monkeypatch.setattr(liver, "real_cases", lambda spacing, window: real)
 
 
 def test_every_painted_patient_is_tested_once_and_the_real_ones_never_train(patients):

@@ -12,6 +12,7 @@ from tubekit import cli
 from tubekit.chapters import chapter as room
 from tubekit.chapters.harmonyseg.liver import liver_split
 from tubekit.data import load_cases
+from tubekit.experiments import prediction
 from tubekit.experiments import run as runs
 from tubekit.experiments.data import phantom_split, window_of
 from tubekit.experiments.prediction import predict_file, preparation_of
@@ -29,12 +30,12 @@ def shown(monkeypatch, tmp_path) -> list[Case]:
     """What the network is shown; it answers with the bright voxels of the first channel."""
     seen: list[Case] = []
 
-    def answer(network, case, recipe, device):
+    def answer(case):
         seen.append(case)
-        return (case.image[0] > 100).astype(np.uint8)
+        return (case.image[:1] > 100).astype(np.float32)
 
-    monkeypatch.setattr(runs, "run", lambda *args, **options: (None, nn.Identity(), None))
-    monkeypatch.setattr(runs, "predict", answer)
+    monkeypatch.setattr(prediction, "_network", lambda *_: nn.Identity())
+    monkeypatch.setattr(prediction, "predictor", lambda *_: answer)
     return seen
 
 

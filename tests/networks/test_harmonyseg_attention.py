@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from tubekit.networks.harmonyseg.attention import Attention, attend, received
 from tubekit.networks.harmonyseg.deep_mutual_query import DeepMutualQuery
 from tubekit.networks.harmonyseg.shallow_query import LITERAL_LIMIT, ShallowQuery
+from tubekit.plain.harmonyseg_attention import by_heads
 
 BOTH = pytest.mark.parametrize("ndim", [2, 3])
 
@@ -40,20 +41,10 @@ def test_two_tokens_by_hand() -> None:
     torch.testing.assert_close(received(q, k, 2), torch.tensor([[share, 1 - share]]))
 
 
-def plain_attention(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
-    """The formula, head after head; (b n c)."""
-    outs = []
-    for a, b, c in zip(q.chunk(heads, 2), k.chunk(heads, 2), v.chunk(heads, 2), strict=True):
-        scores = torch.einsum("bnd,bmd->bnm", a, b) / math.sqrt(a.shape[2])
-        weights = scores.exp() / scores.exp().sum(2, keepdim=True)
-        outs.append(torch.einsum("bnm,bmd->bnd", weights, c))
-    return torch.cat(outs, 2)
-
-
 @pytest.mark.parametrize("heads", [1, 2, 3])
 def test_attend_is_the_formula(heads: int) -> None:
     q, k, v = torch.randn(2, 5, 6), torch.randn(2, 7, 6), torch.randn(2, 7, 6)
-    torch.testing.assert_close(attend(q, k, v, heads), plain_attention(q, k, v, heads))
+    torch.testing.assert_close(attend(q, k, v, heads), by_heads(q, k, v, heads))
 
 
 @pytest.mark.parametrize("queries", [3, 600])
@@ -94,7 +85,7 @@ def side(x: Tensor, norm: nn.LayerNorm) -> Tensor:
 def plain(attention: Attention, asking: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     q = asking @ attention.query.weight.T
     k, v = keys @ attention.key.weight.T, values @ attention.value.weight.T
-    return plain_attention(q, k, v, attention.heads) @ attention.out.weight.T
+    return by_heads(q, k, v, attention.heads) @ attention.out.weight.T
 
 
 @BOTH
@@ -167,7 +158,7 @@ def plain_shallow(query: ShallowQuery, image: Tensor, vesselness: Tensor) -> Ten
         v = torch.stack([v[w].flatten(2).amax(2) for w in every], 1)
     else:
         v = tokens_of(v)
-    out = plain_attention(q, k, v, a.heads) @ a.out.weight.T
+    out = by_heads(q, k, v, a.heads) @ a.out.weight.T
     return out.permute(0, 2, 1).unflatten(2, [len(w) for w in windows])
 
 

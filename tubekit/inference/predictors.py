@@ -8,7 +8,7 @@ from jaxtyping import Float32, Integer
 from torch import nn
 
 from tubekit import _check
-from tubekit._accept import Whole, whole
+from tubekit._accept import Whole, taking_numbers, whole
 from tubekit.data import normalise
 from tubekit.data.cropping import box_around, cropped
 from tubekit.data.slicing import with_neighbours
@@ -21,6 +21,7 @@ Predictor = Callable[[Case], Probs]
 """Probabilities in [0, 1]; k = 1 is the foreground alone, more are all classes, which sum to 1."""
 
 
+@taking_numbers
 @dataclasses.dataclass
 class Windows:
     """Overlapping windows over the normalised image, see ``predict_probs``.
@@ -42,7 +43,7 @@ class Windows:
     """
 
     network: nn.Module
-    patch_size: Whole | Sequence[Whole]
+    patch_size: int | Sequence[int]
     overlap: float = 0.5
     device: str | None = None
 
@@ -56,6 +57,7 @@ class Windows:
         )
 
 
+@taking_numbers
 @dataclasses.dataclass
 class Slices:
     """A 2-D network on every slice of a volume, as ``SliceSampler`` shows them.
@@ -79,16 +81,16 @@ class Slices:
     """
 
     network: nn.Module
-    patch_size: Whole | Sequence[Whole]
-    axis: Whole = 0
-    neighbours: Whole = 0
+    patch_size: int | Sequence[int]
+    axis: int = 0
+    neighbours: int = 0
     overlap: float = 0.5
     device: str | None = None
 
     def __call__(self, case: Case) -> Probs:
         _check.dimensions("image", case.image, (4,))
-        axis = whole("axis", self.axis, 0)
-        if axis > 2:
+        axis = self.axis
+        if axis not in (0, 1, 2):
             raise ValueError(f"axis must be 0, 1 or 2 in array order, got {axis}; 0 is z")
         probs = predict_slices(
             self.network,

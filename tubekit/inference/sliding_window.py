@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, combinations
+from typing import Any
 
 import numpy as np
 import torch
@@ -138,7 +139,7 @@ def _probs(
 
     with _evaluating(network, device) as home, torch.inference_mode():
         with torch.autocast(home.type, torch.bfloat16, enabled=precision == "bf16-mixed"):
-            logits = sliding_window_inference(
+            logits: Any = sliding_window_inference(
                 torch.from_numpy(images),
                 window,
                 batch_size,

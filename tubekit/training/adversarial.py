@@ -11,7 +11,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tubekit.training.objective import as_objective
 from tubekit.training.optimizers import adamw
 from tubekit.training.supervised import MakeOptimizer, made, positive
-from tubekit.training.update import Batch, Progress, descend
+from tubekit.training.update import Batch, Modules, Optimizers, Progress, descend
 from tubekit.types import SegOutput
 
 
@@ -54,15 +54,17 @@ class Adversarial:
     ) -> None:
         if follow is not None and not 0 <= follow < 1:
             raise ValueError(f"follow must lie in [0, 1), got {follow}; 0.99 is usual")
-        self.modules: dict[str, nn.Module] = {
+        self.modules: Modules = {
             "network": network,
             "judge": judge,
             "objective": as_objective(loss),
         }
+        self.teacher: AveragedModel | None = None
         if follow is not None:
             average = get_ema_multi_avg_fn(follow)
-            self.modules["teacher"] = AveragedModel(network, multi_avg_fn=average, use_buffers=True)
-        self.optimizers = {
+            self.teacher = AveragedModel(network, multi_avg_fn=average, use_buffers=True)
+            self.modules["teacher"] = self.teacher
+        self.optimizers: Optimizers = {
             "network": made(optimizer, network),
             "judge": made(judge_optimizer, judge),
         }
@@ -86,8 +88,8 @@ class Adversarial:
         }
         self.optimizers["judge"].zero_grad()  # its part of the network's turn
         descend(verdicts, judge, self.optimizers["judge"], fabric, grad_clip=self.grad_clip)
-        if "teacher" in self.modules:
-            self.modules["teacher"].update_parameters(network)
+        if self.teacher is not None:
+            self.teacher.update_parameters(network)
         return terms | verdicts
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from tubekit.training.objective import as_objective
 from tubekit.training.optimizers import nnunet_sgd
 from tubekit.training.supervised import MakeOptimizer, made, positive
-from tubekit.training.update import Batch, Progress, descend
+from tubekit.training.update import Batch, Modules, Optimizers, Progress, descend
 from tubekit.types import SegOutput
 
 
@@ -42,12 +42,12 @@ class Distil:
     ) -> None:
         if not temperature > 0:
             raise ValueError(f"temperature must be positive, got {temperature}; 2 is usual")
-        self.modules = {
+        self.modules: Modules = {
             "network": network,
             "teacher": teacher.requires_grad_(False),
             "objective": as_objective(loss),
         }
-        self.optimizers = {"network": made(optimizer, network)}
+        self.optimizers: Optimizers = {"network": made(optimizer, network)}
         self.temperature, self.weight = temperature, weight
         self.grad_clip = positive(grad_clip)
 

@@ -195,7 +195,8 @@ def _lent(
             if has_weights(module) and (trained or fabric.world_size == 1):
                 update.modules[name] = fabric.setup_module(module)
         for name, optimizer in optimizers.items():
-            update.optimizers[name] = fabric.setup_optimizers(optimizer)
+            wrapped: Any = fabric.setup_optimizers(optimizer)
+            update.optimizers[name] = wrapped
         yield modules, optimizers
     finally:
         update.modules.update(modules)

@@ -1,7 +1,9 @@
 """A second look at every batch: the network on mixed images, for losses that ask for it."""
 
+from collections.abc import Callable
+
 import numpy as np
-from torch import Tensor, nn
+from torch import Tensor
 
 from tubekit.losses.mix_equivalence import mixed
 from tubekit.types import SegOutput
@@ -10,7 +12,9 @@ MIX_MAPS = ("mixed_logits", "mix_weight")
 STREAM = 0x6D6978  # keeps these draws apart from others of the same seed and step
 
 
-def mix_maps(network: nn.Module, image: Tensor, seed: int, index: int) -> dict[str, Tensor]:
+def mix_maps(
+    network: Callable[[Tensor], object], image: Tensor, seed: int, index: int
+) -> dict[str, Tensor]:
     """Run ``network`` on images mixed in pairs, all channels with one weight per sample.
 
     Args:

@@ -96,7 +96,7 @@ class Objective(nn.Module):
                 continue
             needs = getattr(term.loss, "needs", ())
             if again is not None and not mixed and not set(MIX_MAPS).isdisjoint(needs):
-                mixed = mix_maps(again, batch["image"], at.seed, at.index)
+                mixed = mix_maps(again, batch["image"], at.seed, at.batch)
             maps = {**batch, **mixed}
             if missing := [name for name in (term.target, *needs) if name not in maps]:
                 raise ValueError(

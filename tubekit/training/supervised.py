@@ -8,7 +8,7 @@ from torch.optim import Optimizer
 
 from tubekit.training.objective import as_objective
 from tubekit.training.optimizers import nnunet_sgd
-from tubekit.training.update import Batch, Progress, descend
+from tubekit.training.update import Batch, Modules, Optimizers, Progress, descend
 from tubekit.types import Spec
 
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer] | Spec
@@ -41,8 +41,8 @@ class Supervised:
         optimizer: MakeOptimizer = nnunet_sgd,
         grad_clip: float = 12.0,
     ) -> None:
-        self.modules = {"network": network, "objective": as_objective(loss)}
-        self.optimizers = {"network": made(optimizer, network)}
+        self.modules: Modules = {"network": network, "objective": as_objective(loss)}
+        self.optimizers: Optimizers = {"network": made(optimizer, network)}
         self.grad_clip = positive(grad_clip)
 
     def step(self, batch: Batch, at: Progress, fabric: Fabric) -> dict[str, Tensor]:

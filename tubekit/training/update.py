@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 Batch = Mapping[str, Tensor]
+Modules = MutableMapping[str, nn.Module]
+Optimizers = MutableMapping[str, Optimizer]
 
 
 class Progress(NamedTuple):
@@ -18,7 +20,7 @@ class Progress(NamedTuple):
         step: steps already done, from 0.
         steps: of the whole training.
         seed: of the training.
-        index: of the batch; several devices see several batches in one step.
+        batch: its number; several devices see several batches in one step.
 
     Example:
         >>> from tubekit.training import Progress
@@ -29,7 +31,7 @@ class Progress(NamedTuple):
     step: int
     steps: int
     seed: int = 0
-    index: int = 0
+    batch: int = 0
 
     @property
     def share(self) -> float:
@@ -48,8 +50,8 @@ class Update(Protocol):
         optimizers: by name; scheduled, saved and resumed by ``fit``.
     """
 
-    modules: MutableMapping[str, nn.Module]
-    optimizers: MutableMapping[str, Optimizer]
+    modules: Modules
+    optimizers: Optimizers
 
     def step(self, batch: Batch, at: Progress, fabric: Fabric) -> dict[str, Tensor]:
         """Change the weights by one batch; what comes back is recorded by its names."""

@@ -6,6 +6,7 @@ Rows of one table share data, steps, patches and seeds. A cell of several tables
 import dataclasses
 from collections.abc import Callable
 
+from tubekit.chapters.harmonyseg.decisive import decisive
 from tubekit.chapters.harmonyseg.parts import (
     growth_suppression,
     networks,
@@ -117,7 +118,11 @@ def recipes(profile: Profile) -> list[Recipe]:
     made += [
         make("table-8", "hvs", f"lambda_{w:g}", "nnunet", growth_suppression(w)) for w in LAMBDAS
     ]
-    return made + _incomplete(make, known["incomplete"])
+    made += _incomplete(make, known["incomplete"])
+    if profile == "laptop":
+        by_id = {r.id: r for r in made}
+        made += decisive(by_id["missing/missing_25/all"], by_id["table-6/hvs/plain"], known)
+    return made
 
 
 def _incomplete(make: Callable[..., Recipe], task: Task) -> list[Recipe]:
