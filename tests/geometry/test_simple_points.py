@@ -11,29 +11,18 @@ from tubekit.geometry import betti_numbers, components, euler_number
 from tubekit.geometry.kernels import peeling
 from tubekit.geometry.simple_points import (
     CENTRE,
-    CORNERS,
-    FACES,
     OFFSETS,
     SUBFIELDS,
     boolean_simple,
     end_point,
     euler_simple,
 )
+from tubekit.plain.topology import is_simple
 
 
 def at(offset: tuple[int, int, int]) -> tuple[int, int, int]:
     z, y, x = offset
     return z + 1, y + 1, x + 1
-
-
-def counted_simple(block: np.ndarray) -> bool:
-    """One object component among 26, one background component among 18 that touches a face."""
-    objects, background = block.copy(), ~block
-    objects[1, 1, 1] = background[1, 1, 1] = False
-    for corner in CORNERS:
-        background[at(corner)] = False
-    labels, _ = components(background, 6)
-    return components(objects, 26)[1] == 1 and len({labels[at(f)] for f in FACES} - {0}) == 1
 
 
 def neighbourhood(blocks: np.ndarray) -> dict[tuple[int, int, int], np.ndarray]:
@@ -51,7 +40,7 @@ def blocks() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def truth(blocks) -> np.ndarray:
-    return np.array([counted_simple(block) for block in blocks])
+    return np.array([is_simple(block) for block in blocks])
 
 
 def test_boolean_is_exact(blocks, truth):

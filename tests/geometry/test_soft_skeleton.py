@@ -15,6 +15,7 @@ from tubekit.geometry import (
     topological_skeleton,
 )
 from tubekit.geometry.kernels import soft_skeleton as compiled
+from tubekit.plain.soft_skeleton import soft_skeleton as plain
 
 MASKS = [f"{name}{d}d" for d in (2, 3) for name in ("ring", "two", "single", "full")]
 MASKS += ["tree2d_a", "tree3d_a", "empty2d"]
@@ -123,17 +124,6 @@ def test_bad_input_is_named():
 
 
 # --- the compiled loops against tensors and automatic differentiation
-
-
-def plain(probs: torch.Tensor, iterations: int) -> torch.Tensor:
-    """The definition, with every gradient left to max pooling and ``torch.minimum``."""
-    skeleton = torch.zeros_like(probs)
-    for _ in range(iterations + 1):
-        eroded = soft_erode(probs)
-        residue = (probs - soft_dilate(eroded)).relu()
-        skeleton = skeleton + (residue - skeleton * residue).relu()
-        probs = eroded
-    return skeleton
 
 
 def with_gradient(function, probs: torch.Tensor, iterations: int, weights: torch.Tensor):

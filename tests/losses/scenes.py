@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from tubekit.losses import (
@@ -105,6 +106,11 @@ def scene(
         true = target[:, 0] == (k if channels > 1 else 1)
         logits[:, k] += 2 * true.to(dtype)
     return Scene(logits, target, tube)
+
+
+def one_hot(target: Tensor, channels: int) -> Tensor:
+    """Masks (b c *s) of the classes of a map."""
+    return F.one_hot(target[:, 0], channels).movedim(-1, 1).float()
 
 
 def two_levels(logits: Tensor) -> SegOutput:

@@ -249,7 +249,7 @@ def test_bad_constructor_arguments(example: Example):
         "alpha": (-0.1, "alpha must"),
         "gamma": (-1.0, "gamma must be finite and at least 0"),
         "beta": (float("nan"), "beta must be finite"),
-        "tau": (0.0, "tau must be above 0"),
+        "tau": (0.0, "tau must be finite and above 0"),
         "iterations": (0, "iterations must be an integer of at least 1"),
         "reduction": ("median", "reduction must be one of 'mean', 'sum', 'none'"),
         "method": ("exact", "method must be one of"),
@@ -279,6 +279,6 @@ def test_losses_are_built_from_specs():
     spec = Spec(
         losses.DeepSupervision, loss=Spec(losses.WeightedSum, losses=parts, weights=[1.0, 0.5])
     )
-    loss = Spec.from_dict(spec.to_dict()).build()
+    loss = spec.build()
     assert loss.needs == ("tube",)
     assert loss.loss.losses[0].dice.batch

@@ -7,12 +7,10 @@ import torch
 
 from tests.planting import Planted
 
-from . import test_contract as contract
 from . import test_growth_suppression as growth
 from . import test_mix_equivalence as mix
 from . import test_relaxed_supervision as relaxed
 from . import test_spatial_prior as prior
-from .test_mutants import contract_of
 
 planted = Planted("tubekit.losses")
 module = planted.module
@@ -51,11 +49,6 @@ def dice_with_smoothing_below_only(probs, masks, confidence, *, smooth, batch):
     return dice(probs, masks, confidence, smooth=0.0, batch=batch) / (1 + smooth / 5.75)
 
 
-@planted("relaxed_supervision", "relaxed_dice", relaxed.test_batch_pools_before_the_ratio)
-def dice_without_batch(probs, masks, confidence, *, smooth, batch=False):
-    return dice(probs, masks, confidence, smooth=smooth)
-
-
 @planted("relaxed_supervision", "relaxed_cross_entropy", relaxed.test_equation_5_by_hand)
 def entropy_of_a_mean_over_all_voxels(logits, target, weights, *, count=None):
     return entropy(logits, target, weights, count=target.numel())
@@ -68,15 +61,6 @@ def entropy_of_a_mean_over_all_voxels(logits, target, weights, *, count=None):
 )
 def entropy_on_background_too(logits, target, weights, *, count=None):
     return entropy(logits, target, torch.ones_like(weights), count=count)
-
-
-@planted(
-    "relaxed_supervision",
-    "relaxed_cross_entropy",
-    relaxed.test_printed_cross_entropy_is_the_mean_over_the_label,
-)
-def entropy_always_over_the_weights(logits, target, weights, *, count=None):
-    return entropy(logits, target, weights)
 
 
 @planted(
@@ -115,11 +99,6 @@ def sigma_without_square(values, image, *, sigma_intensity, **more):
 
 
 @planted("spatial_prior", "similar_neighbours", prior.test_intensity_separates_as_position_does)
-def blind_to_position(values, image, *, sigma_position, **more):
-    return neighbours(values, image, sigma_position=1e6, **more)
-
-
-@planted("spatial_prior", "similar_neighbours", prior.test_intensity_separates_as_position_does)
 def blind_to_intensity(values, image, **more):
     return neighbours(values, 0 * image, **more)
 
@@ -155,15 +134,6 @@ class _Half:
 
 
 planted.append(("spatial_prior", "_Energy", _Half, prior.check_against_the_equation))
-
-
-@planted(
-    "spatial_prior",
-    "spatial_prior",
-    contract_of(contract.test_voxels_outside_valid_have_no_part, "SpatialPriorLoss", 1, 2),
-)
-def prior_without_valid(probs, image, *, valid, **more):
-    return pairs(probs, image, **more)
 
 
 @planted("spatial_prior", "unit_range", prior.test_the_unit_of_the_image_does_not_matter)
@@ -215,22 +185,17 @@ def valid_of_the_sample_alone(mixed_probs, masks, weight, *, valid=None):
 # --- the sum
 
 
-def _changed(**scales: float) -> Callable[..., dict]:
-    terms = module("growth_suppression").GrowthSuppressionLoss.terms
-
-    def change(self, *arguments, **maps):
-        found = terms(self, *arguments, **maps)
-        return {name: scales.get(name, 1.0) * value for name, value in found.items()}
-
-    return change
+def _without(name: str) -> Callable[..., dict]:
+    weights = module("growth_suppression").GrowthSuppressionLoss._weights
+    return lambda self: weights(self) | {name: 0.0}
 
 
 for left_out in growth.NAMES:
     planted.append(
         (
             "growth_suppression:GrowthSuppressionLoss",
-            "terms",
-            _changed(**{left_out: 0.0}),
+            "_weights",
+            _without(left_out),
             lambda: growth.test_equation_9(1),
         )
     )

@@ -55,32 +55,18 @@ def test_equation_9(channels: int):
         close(*(torch.autograd.grad(v, logits, retain_graph=True)[0] for v in (ours, theirs)))
 
 
-def test_terms_by_name():
-    at = scene(2)
-    loss = GrowthSuppressionLoss(0.5, **EASY)
-    terms = loss.terms(at.logits, at.target, **at.maps(loss))
-    assert list(terms) == NAMES
-    for part, name in zip(parts(), NAMES, strict=True):
-        close(terms[name], at.value(part))
-    grow, suppress = sum(list(terms.values())[:2]), sum(list(terms.values())[2:])
-    close(at.value(loss), grow + 0.5 * suppress)
-    assert loss.calls == 1, "only a call of the loss counts"
-
-
 def test_options_reach_their_terms():
     at = scene(2)
     loss = GrowthSuppressionLoss(
         symmetric=True, form="potts", targets="predictions", image_channels=1, on="probs", **EASY
     )
-    terms = loss.terms(at.logits, at.target, **at.maps(loss))
     own = [
         RelaxedSupervisionLoss(symmetric=True),
         ReconnectionLoss(**EASY, on="probs"),
         SpatialPriorLoss("potts", image_channels=1),
         MixEquivalenceLoss("predictions"),
     ]
-    for part, name in zip(own, NAMES, strict=True):
-        close(terms[name], at.value(part))
+    close(at.value(loss), sum(at.value(part) for part in own))
 
 
 def test_without_suppression_no_second_pass_is_asked_for():
@@ -101,9 +87,6 @@ def test_reconnection_waits_for_the_end_of_the_warm_up():
     close(at.value(loss), whole)  # an evaluation is no training call and leaves nothing out
     loss.train()
     for _ in range(2):
-        assert list(loss.terms(at.logits, at.target, **at.maps(loss))) == [
-            n for n in NAMES if n != "reconnection"
-        ]
         close(at.value(loss), whole - reconnection)
     close(at.value(loss), whole)
     assert loss.calls == 3
@@ -129,7 +112,7 @@ def test_a_refused_batch_is_not_counted():
 
 def test_deep_supervision_and_specs():
     spec = Spec(DeepSupervision, loss=Spec(GrowthSuppressionLoss, suppression=0.5, radius=1))
-    loss = Spec.from_dict(spec.to_dict()).build()
+    loss = spec.build()
     at = scene(2)
     logits = at.logits.clone().requires_grad_()
     maps = at.with_(logits=logits).maps(loss)

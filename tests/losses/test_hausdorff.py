@@ -240,7 +240,7 @@ def test_threads_change_nothing():
 def test_bad_arguments():
     with pytest.raises(ValueError, match="sides must be one of 'both', 'inside', got 'outside'"):
         HausdorffDTLoss(sides="outside")
-    with pytest.raises(ValueError, match="alpha must be above 0"):
+    with pytest.raises(ValueError, match="alpha must be finite and above 0"):
         HausdorffDTLoss(0.0)
     with pytest.raises(ValueError, match="spacing needs one positive value"):
         HausdorffDTLoss(spacing=(1.0, -1.0))

@@ -58,11 +58,6 @@ def dice_smooth_above_only(probs, masks, *, smooth, batch):
     ).clamp(min=1)
 
 
-@planted("dice", "soft_dice", equations.test_dice_of_a_batch_pools_before_the_ratio)
-def dice_without_batch(probs, masks, *, smooth, batch):
-    return dice(probs, masks, smooth=smooth)
-
-
 @planted(
     "skeleton_recall", "soft_recall", equations.test_skeleton_recall_reads_the_tube_and_nothing_else
 )
@@ -82,7 +77,6 @@ def recall_with_smoothing_below_only(probs, masks, *, smooth, reduction):
     "soft_cldice",
     equations.test_cldice_needs_iterations_to_reach_the_middle_of_a_thick_bar,
 )
-@planted("cldice", "soft_cldice", contract_of(contract.test_no_argument_is_dead, "SoftClDiceLoss"))
 def cldice_fixed_iterations(probs, masks, *, iterations, **more):
     """Released: the iteration count is stored and never used."""
     return cldice(probs, masks, iterations=10, **more)
@@ -108,13 +102,6 @@ def cldice_arithmetic_mean(probs, masks, probs_skeleton, masks_skeleton, *, smoo
         for skeleton, volume in ((probs_skeleton, masks), (masks_skeleton, probs))
     ]
     return (sum(shares) / 2).view(1)
-
-
-@planted(
-    "cldice", "centerline_dice", contract_of(contract.test_no_argument_is_dead, "SoftClDiceLoss")
-)
-def cldice_per_sample(*volumes, reduction, **more):
-    return centerline(*volumes, reduction="sample", **more)
 
 
 @planted(
@@ -198,8 +185,8 @@ def weights_without_last(self, levels):
     "tubed_skeleton",
     deep.test_reskeletonising_draws_the_tube_on_the_coarse_label,
 )
-def unclipped(label):
-    return tubed_skeleton(label, clip=False)
+def unclipped(label, **options):
+    return tubed_skeleton(label, clip=False, **options)
 
 
 @planted("compose:WeightedSum", "from_logits", equations.test_weighted_sum_by_hand)

@@ -28,15 +28,11 @@ from tubekit.losses import (
 from tubekit.losses.base import OPTIONS
 from tubekit.types import SegOutput
 
-from .scenes import EXAMPLES, Example, Scene, scene
+from .scenes import EXAMPLES, Example, Scene, one_hot, scene
 
 close = torch.testing.assert_close
 every_loss = pytest.mark.parametrize("example", EXAMPLES, ids=lambda e: e.name)
 REDUCTIONS = ("mean", "sum", "none")
-
-
-def one_hot(target: Tensor, channels: int) -> Tensor:
-    return F.one_hot(target[:, 0], channels).movedim(-1, 1).float()
 
 
 def agree(ours: SegmentationLoss, theirs: Callable[..., Tensor], at: Scene, *targets: Tensor):
@@ -81,7 +77,8 @@ def test_dice_of_monai(reduction: str, weight, background: bool, batch: bool):
     theirs = monai.DiceLoss(
         to_onehot_y=True, softmax=True, smooth_nr=1e-5, smooth_dr=1e-5, weight=weight, **shared
     )
-    agree(SoftDiceLoss(weight=weight, **shared), theirs, at, at.target, at.target)
+    ours = weight and [9.0] * (not background) + weight  # the background's, which does not count
+    agree(SoftDiceLoss(weight=ours, **shared), theirs, at, at.target, at.target)
 
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
@@ -280,8 +277,7 @@ def test_shares_of_classes():
     shares = (2 * torch.randn_like(at.logits)).softmax(1)
     for reduction in ("mean", "sum"):
         torchs = nn.CrossEntropyLoss(reduction=reduction)
-        if reduction == "sum":
-            agree(CrossEntropyLoss(reduction=reduction), torchs, at, shares, shares)
+        agree(CrossEntropyLoss(reduction=reduction), torchs, at, shares, shares)
     theirs = monai.DiceLoss(include_background=False, softmax=True, smooth_nr=1e-5, smooth_dr=1e-5)
     agree(SoftDiceLoss(), theirs, at, shares, shares)
     one = at.with_(logits=at.logits[:, :1])
@@ -506,10 +502,22 @@ def test_bad_options(arguments, told):
 
 def test_a_weight_of_the_wrong_length():
     at = scene(3)
-    with pytest.raises(ValueError, match="weight needs 3 factors for 3 channels, got 2"):
-        CrossEntropyLoss(weight=[1.0, 2.0])(at.logits, at.target)
-    with pytest.raises(ValueError, match="weight needs one factor per channel, got 4 for 2"):
-        SoftDiceLoss(weight=[1.0] * 4)(at.logits, at.target)
+    for make in (CrossEntropyLoss, SoftDiceLoss, HausdorffDTLoss, DiceCELoss):
+        for wrong in (2, 4):
+            part = make(weight=[1.0] * wrong)
+            for loss in (part, WeightedSum([part], [1.0]), DeepSupervision(part)):
+                told = f"weight needs 3 factors for 3 channels, got {wrong}; give one per class, th"
+                with pytest.raises(ValueError, match=told):
+                    loss(at.logits, at.target)
+    for options in ({"include_background": True}, {"multi_label": True}):
+        with pytest.raises(ValueError, match="3 factors for 3 channels, got 4"):
+            SoftDiceLoss(weight=[1.0] * 4, **options)(at.logits, one_hot(at.target, 3))
+    with pytest.raises(ValueError, match="weight needs 2 factors for 1 channels, got 1"):
+        SoftDiceLoss(weight=[1.0])(at.logits[:, :1], at.target.clamp(max=1))
+    with pytest.raises(ValueError, match="weight needs a signed_distance with one channel per cl"):
+        BoundaryLoss(weight=[1.0] * 3)(
+            at.logits, at.target, signed_distance=at.signed_distance[:, :1]
+        )
     assert set(OPTIONS) == {
         "reduction", "include_background", "weight", "ignore_index", "multi_label", "validate",
     }  # fmt: skip

@@ -14,7 +14,6 @@ from tubekit.networks.channel_spatial_attention import (
     SpatialAttention,
 )
 from tubekit.networks.cs2net import CS2Net
-from tubekit.types import Spec
 
 SIZES = {2: (3, 5), 3: (2, 3, 4)}
 
@@ -214,9 +213,9 @@ def test_norm_reaches_every_layer_and_one_patch_can_be_trained() -> None:
     ("arguments", "message"),
     [
         ({"ndim": 4}, "ndim must be one of 2, 3"),
-        ({"features": (8,)}, "two levels or more"),
-        ({"features": (8, 0, 8)}, "positive channel"),
-        ({"features": (8, 7)}, "at least 8 features"),
+        ({"features": (8,)}, "CS2Net needs 2 or more entries in features"),
+        ({"features": (8, 0, 8)}, "features of CS2Net must be an integer of at least 1"),
+        ({"features": (8, 7)}, "8 channels or more, got 7"),
         ({"norm": "group"}, "norm must be one of"),
     ],
 )
@@ -234,10 +233,8 @@ def test_bad_arguments_of_the_attention() -> None:
         SpatialAttention(2, 8, norm="layer")
 
 
-def test_spec_round_trip() -> None:
-    spec = Spec(CS2Net, ndim=2, features=(4, 8, 8), scaled=True)
-    network = Spec.from_dict(spec.to_dict()).build(in_channels=1, out_channels=2)
-    assert network.divisor == (4, 4)
+def test_options_reach_the_attention() -> None:
+    network = CS2Net(2, 1, 2, features=(4, 8, 8), scaled=True)
     assert network.attention.channel.scaled
     assert network.attention.spatial.scale == 1.0  # one channel of queries and keys
     assert not network.attention.channel.as_released

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from tubekit.networks.dscnet import DSCNet
 from tubekit.networks.snake_conv import DynamicSnakeConv, SnakeConv
-from tubekit.types import Spec
 
 close = torch.testing.assert_close
 
@@ -125,14 +124,12 @@ def test_a_tube_can_be_learnt_in_a_few_steps() -> None:
     assert losses[-1] < 0.2 * losses[0]
 
 
-def test_bad_arguments_and_specification() -> None:
+def test_bad_arguments() -> None:
     for message, arguments in {
-        "DSCNet needs two stages": {"features": (4,)},
+        "DSCNet needs 2 or more entries": {"features": (4,)},
         "out_channels must be a multiple of 4, got 6": {"features": (4, 6)},
         "kernel must be odd": {"kernel": 4},
         "extent must be positive": {"extent": 0.0},
     }.items():
         with pytest.raises(ValueError, match=message):
             DSCNet(2, 1, 1, **arguments)
-    spec = Spec(DSCNet, ndim=2, in_channels=1, out_channels=1, features=[4, 8])
-    assert Spec.from_dict(spec.to_dict()).build().divisor == (2, 2)

@@ -72,9 +72,14 @@ def test_shapes_of_the_exchange() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [{"width": 0}, {"modules": (1, 1, 4)}, {"modules": (1, 1, 0, 1)}, {"blocks": 0}],
+    ("arguments", "message"),
+    [
+        ({"width": 0}, "width of HRNet must be an integer of at least 1, got 0"),
+        ({"modules": (1, 1, 4)}, "HRNet needs 4 entries in modules"),
+        ({"modules": (1, 1, 0, 1)}, "modules of HRNet must"),
+        ({"blocks": 0}, "blocks of HRNet must"),
+    ],
 )
-def test_bad_arguments(arguments: dict) -> None:
-    with pytest.raises(ValueError, match="HRNet needs positive"):
+def test_bad_arguments(arguments: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         HRNet(1, 1, **arguments)

@@ -5,9 +5,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from tubekit.networks.blocks import CONVS
+from tubekit.networks.blocks import CONVS, check_arguments
 from tubekit.networks.dscnet import DSCNet
-from tubekit.networks.stages import UShape, check_widths, conv_stage, halve, resize
+from tubekit.networks.stages import UShape, conv_stage, halve, resize
 from tubekit.networks.unetpp import UNetPlusPlus
 from tubekit.networks.wingsnet import WingsNet
 
@@ -88,9 +88,30 @@ def test_weights_are_drawn_for_their_activation(build: type[nn.Module]) -> None:
         assert conv.weight.std().item() == pytest.approx(expected, rel=0.06)
 
 
-def test_bad_widths() -> None:
-    with pytest.raises(ValueError, match="ndim must be one of 2, 3"):
-        check_widths("Net", 1, 1, 1, (4, 4))
-    for arguments in ((0, 1, (4, 4)), (1, 0, (4, 4)), (1, 1, (4,)), (1, 1, (4, 0)), (1, 1, ())):
-        with pytest.raises(ValueError, match="Net needs two stages or more and positive"):
-            check_widths("Net", 2, *arguments)
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((1, 1, 1), "ndim must be one of 2, 3"),
+        ((2, 0, 1), "in_channels of Net must be an integer of at least 1, got 0; pass"),
+        ((2, 1, True), "out_channels of Net must be an integer of at least 1, got True"),
+    ],
+)
+def test_bad_arguments(arguments: tuple, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        check_arguments("Net", *arguments)
+
+
+@pytest.mark.parametrize(
+    ("counts", "message"),
+    [
+        ({"features": ()}, r"Net needs 2 or more entries in features, got \(\); add"),
+        ({"features": (4,)}, "Net needs 2 or more entries in features"),
+        ({"features": (4, 0)}, "features of Net must be an integer of at least 1"),
+        ({"steps": (1, 1, 1), "lengths": {"steps": 2}}, "Net needs 2 entries in steps"),
+        ({"norm": "layer"}, "norm must be one of"),
+    ],
+)
+def test_bad_counts(counts: dict, message: str) -> None:
+    check_arguments("Net", 2, 1, 1, features=(4, 4), steps=1)
+    with pytest.raises(ValueError, match=message):
+        check_arguments("Net", 2, 1, 1, **counts)

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tubekit.networks.transunet import TransUNet, _Bottleneck, _StandardConv
-from tubekit.types import Spec
+from tubekit.networks.residual import StandardConv, standard_bottleneck
+from tubekit.networks.transunet import TransUNet
 
 TINY = {
     "width": 8,
@@ -56,7 +56,7 @@ def test_parameter_count_by_hand(ndim: int) -> None:
 
 @pytest.mark.parametrize("ndim", [2, 3])
 def test_standard_convolution(ndim: int) -> None:
-    layer = _StandardConv(ndim, 3, 4, 3, 2).double()
+    layer = StandardConv(ndim, 3, 4, 3, 2).double()
     x = torch.randn(1, 3, *(6,) * ndim, dtype=torch.double)
     weight = layer.weight.flatten(1)
     mean, variance = weight.mean(1, keepdim=True), weight.var(1, keepdim=True, unbiased=False)
@@ -70,7 +70,7 @@ def test_standard_convolution(ndim: int) -> None:
 
 @pytest.mark.parametrize(("inputs", "stride"), [(32, 1), (16, 1), (16, 2)])
 def test_bottleneck_by_hand(inputs: int, stride: int) -> None:
-    block = _Bottleneck(2, inputs, 32, stride)
+    block = standard_bottleneck(2, inputs, 32, stride)
     for parameter in block.parameters():
         if parameter.ndim == 1:
             nn.init.normal_(parameter, 1.0, 0.5)
@@ -224,13 +224,13 @@ def test_norm_of_the_decoder() -> None:
     [
         ({"ndim": 1}, "ndim must be one of 2, 3"),
         ({"norm": "group"}, "norm must be one of"),
-        ({"blocks": (1, 1)}, "three of blocks"),
-        ({"blocks": (1, 0, 1)}, "positive numbers"),
-        ({"decoder": (8, 8, 8, 8)}, "five of decoder"),
-        ({"grid": (2, 2, 2)}, "one of grid per axis"),
-        ({"grid": 0}, "positive numbers"),
-        ({"width": 0}, "positive numbers"),
-        ({"layers": 0}, "positive numbers"),
+        ({"blocks": (1, 1)}, "needs 3 entries in blocks, got .1, 1."),
+        ({"blocks": (1, 0, 1)}, "blocks of TransUNet must be an integer of at least 1, got 0"),
+        ({"decoder": (8, 8, 8, 8)}, "needs 5 entries in decoder"),
+        ({"grid": (2, 2, 2)}, "grid needs one integer, or one per axis"),
+        ({"grid": 0}, "grid must be an integer of at least 1"),
+        ({"width": 0}, "width of TransUNet must"),
+        ({"layers": 0}, "layers of TransUNet must"),
         ({"heads": 3}, "multiple of heads"),
         ({"dropout": 1.0}, r"dropout lie in \[0, 1\)"),
     ],
@@ -238,10 +238,3 @@ def test_norm_of_the_decoder() -> None:
 def test_bad_arguments(arguments: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         TransUNet(**({"ndim": 2, "in_channels": 1, "out_channels": 1} | TINY | arguments))
-
-
-def test_spec_round_trip() -> None:
-    spec = Spec(TransUNet, ndim=3, **TINY)
-    network = Spec.from_dict(spec.to_dict()).build(in_channels=1, out_channels=2)
-    assert network.divisor == (16, 16, 16)
-    assert network.position.shape == (1, 16, 2, 2, 2)

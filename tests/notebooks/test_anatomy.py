@@ -1,5 +1,7 @@
 """The form of every notebook: paired, without outputs, short cells, more words than code."""
 
+import importlib
+import inspect
 import json
 import re
 from pathlib import Path
@@ -13,8 +15,12 @@ from tubekit.plots import diagram
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "notebooks").glob("*.md"))
-MAX_CODE_CELLS = 30
-MAX_CELL_LINES = 15
+# A chapter that teaches how to write a method shows its code, compares it with the library and lets
+# the reader try: more cells than one that only shows results, and lines that end early.
+MAX_CODE_CELLS = 45
+MAX_CELL_LINES = 22
+MAX_COLUMNS = 88
+HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
 MIN_WORDS_PER_CODE_LINE = 8
 # What a notebook calls to show a figure, and where its alt text stands.
 DRAWS = re.compile(r"\b(show|rotatable|screenshot|plt\.show)\(")
@@ -29,6 +35,21 @@ def cells(source: Path, kind: str) -> list[NotebookNode]:
 def code_lines(cell: NotebookNode) -> int:
     lines = (line.strip() for line in cell.source.splitlines())
     return sum(bool(line) and not line.startswith("#") for line in lines)
+
+
+def visible(source: Path) -> list[NotebookNode]:
+    """Code cells that a reader of the page sees."""
+    return [c for c in cells(source, "code") if not HIDDEN & set(c.metadata.get("tags", []))]
+
+
+def included(source: Path) -> list[tuple[Path, str]]:
+    """File and function of every piece of the library that the page shows."""
+    shown = re.findall(
+        r"^```\{literalinclude\} /_src/(\S+)\n:language: python\n:pyobject: (\S+)$",
+        source.read_text(encoding="utf-8"),
+        flags=re.M,
+    )
+    return [(ROOT / path, name) for path, name in shown]
 
 
 def words(source: Path) -> int:
@@ -50,6 +71,33 @@ def test_cells_are_few_and_short(source: Path) -> None:
     assert len(code) <= MAX_CODE_CELLS
     long = {i: n for i, cell in enumerate(code, 1) if (n := code_lines(cell)) > MAX_CELL_LINES}
     assert long == {}, "code cell: lines"
+
+
+@each
+def test_visible_lines_fit_the_page(source: Path) -> None:
+    lines = [line for cell in visible(source) for line in cell.source.splitlines()]
+    assert [line for line in lines if len(line) > MAX_COLUMNS] == []
+
+
+@each
+def test_what_is_shown_exists_and_fits_the_page(source: Path) -> None:
+    for path, name in included(source):
+        owner = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+        for part in name.split("."):
+            owner = getattr(owner, part)
+        long = [n for line in inspect.getsource(owner).splitlines() if (n := len(line)) > 100]
+        assert long == [], f"{path.name}: {name}"
+
+
+@each
+def test_an_idea_is_explained_by_code_that_is_seen(source: Path) -> None:
+    """Hidden cells explain nothing: plain code stands in the page, held against the library."""
+    plain = [name for path, name in included(source) if path.parent.name == "plain"]
+    if not plain:
+        assert source.name.startswith("9"), "a chapter shows its ideas as plain code"
+        return
+    compared = [c for c in visible(source) if re.search(r"^\s*assert ", c.source, flags=re.M)]
+    assert len(compared) >= 3, "visible cells that assert plain == library"
 
 
 @each

@@ -38,22 +38,23 @@ def rows() -> Iterator[Row]:
         "signed distance": (target.nbytes, lambda: geometry.signed_distance(target, SPACING)),
         "Frangi": (image().nbytes, lambda: geometry.frangi(image(), [1.0, 2.0], SPACING)),
         "Hessian": (image().nbytes, lambda: geometry.hessian_eigenvalues(image(), 1.0, SPACING)),
-        "reading .nii.gz": (4 * target.size, read),
     }
-    for name, (size, run) in runs.items():
-        yield Row(
-            instrument=f"{name}, {' x '.join(map(str, SHAPE))}",
-            peer=f"{MOST} copies of the input",
-            ours=run,
-            peer_run=lambda size=size: np.ones(MOST * size, np.uint8),
-            difference=lambda ours, copies: 0.0,
-            equality="nothing to compare",
-            tolerance=0,
-            time_target=None,
-            memory_target=1.0,
-            repeats=1,
-            note="masks of one byte a voxel, images of four; the time says nothing",
-        )
+    with tempfile.TemporaryDirectory() as folder:  # there while the rows run
+        runs["reading .nii.gz"] = (4 * target.size, lambda: read_image(_file(folder)))
+        for name, (size, run) in runs.items():
+            yield Row(
+                instrument=f"{name}, {' x '.join(map(str, SHAPE))}",
+                peer=f"{MOST} copies of the input",
+                ours=run,
+                peer_run=lambda size=size: np.ones(MOST * size, np.uint8),
+                difference=lambda ours, copies: 0.0,
+                equality="nothing to compare",
+                tolerance=0,
+                time_target=None,
+                memory_target=1.0,
+                repeats=1,
+                note="masks of one byte a voxel, images of four; the time says nothing",
+            )
 
 
 @functools.cache
@@ -70,13 +71,9 @@ def line() -> Bool[np.ndarray, "z y x"]:
     return geometry.skeletonize(case(SHAPE, SPACING)[1])
 
 
-def read() -> Any:
-    """Written at the first call; the image takes float32."""
-    return read_image(_file())
-
-
 @functools.cache
-def _file() -> Path:
-    path = Path(tempfile.mkdtemp()) / "tree.nii.gz"
+def _file(folder: str) -> Path:
+    """Written at the first call; read, it takes float32."""
+    path = Path(folder) / "tree.nii.gz"
     write_label(path, case(SHAPE, SPACING)[1].astype(np.uint8), SPACING)
     return path

@@ -1,9 +1,12 @@
-"""Exercise checks: instant feedback that never stops a notebook."""
+"""Exercise checks: instant feedback that never stops a notebook, and gives no answer away."""
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
+
+NOT_ANSWERED = "○ Not answered yet. Replace the ... and run the cell again."
 
 
 def check(answer: Callable[[], Any], expected: Any, *, hint: str, tolerance: float = 1e-5) -> None:
@@ -11,9 +14,9 @@ def check(answer: Callable[[], Any], expected: Any, *, hint: str, tolerance: flo
 
     Args:
         answer: calls the reader's code; ``None`` or ``...`` means not answered yet.
-        expected: number or array.
+        expected: the number or numbers, or the ``seal`` of them, which does not show them.
         hint: shown for a wrong answer; it should help without giving the answer away.
-        tolerance: largest absolute difference.
+        tolerance: largest absolute difference; of a seal, at least that, and less than twice it.
     """
     try:
         given = answer()
@@ -21,11 +24,75 @@ def check(answer: Callable[[], Any], expected: Any, *, hint: str, tolerance: flo
         print(f"✘ Your code stopped with {type(error).__name__}: {error}")
         return
     if given is None or given is Ellipsis:
-        print("○ Not answered yet. Replace the ... and run the cell again.")
+        print(NOT_ANSWERED)
         return
+    right = _fits_seal if isinstance(expected, str) else _close
+    print("✔ Correct." if right(given, expected, tolerance) else f"✘ Not yet: got {given}. {hint}")
+
+
+def check_function(
+    mine: Callable[..., Any],
+    truth: Callable[..., Any],
+    inputs: Iterable[tuple[Any, ...]],
+    *,
+    hint: str,
+    tolerance: float = 1e-5,
+) -> None:
+    """Print whether a reader's function gives what another one does, on every input.
+
+    Args:
+        mine: the reader's; returning ``None`` or ``...`` means not answered yet.
+        truth: gives numbers, a mask, or True and False for a property that must hold.
+        inputs: arguments of several calls, random ones among them; both get copies.
+        hint, tolerance: as in ``check``.
+    """
+    for number, arguments in enumerate(inputs, 1):
+        try:
+            given = mine(*_copies(arguments))
+        except Exception as error:
+            print(f"✘ Input {number}: your code stopped with {type(error).__name__}: {error}")
+            return
+        if given is None or given is Ellipsis:
+            print(NOT_ANSWERED)
+            return
+        if not _close(given, truth(*_copies(arguments)), tolerance):
+            print(f"✘ Not yet: input {number} has another answer. {hint}")
+            return
+    print("✔ Correct.")
+
+
+def seal(value: Any, *, tolerance: float = 1e-5) -> str:
+    """A number or several as a fingerprint, to be pasted as what ``check`` expects.
+
+    Example:
+        >>> check(lambda: 0.75, seal(0.75), hint="Three of four.")
+        ✔ Correct.
+    """
+    return _fingerprint(np.round(np.asarray(value, float) / tolerance))
+
+
+def _fits_seal(given: Any, sealed: str, tolerance: float) -> bool:
     try:
-        value = np.asarray(given, dtype=float)
-        right = value.shape == np.shape(expected) and np.allclose(value, expected, atol=tolerance)
+        steps = np.round(np.asarray(given, float) / tolerance)
     except (TypeError, ValueError):
-        right = False
-    print("✔ Correct." if right else f"✘ Not yet: got {given}. {hint}")
+        return False
+    return any(_fingerprint(steps + by) == sealed for by in (-1, 0, 1))
+
+
+def _fingerprint(steps: np.ndarray) -> str:
+    text = " ".join(f"{step:.0f}" for step in np.ravel(steps + 0.0))
+    return hashlib.sha256(f"{steps.shape} {text}".encode()).hexdigest()[:16]
+
+
+def _close(given: Any, expected: Any, tolerance: float) -> bool:
+    try:
+        value, right = np.asarray(given, float), np.asarray(expected, float)
+    except (TypeError, ValueError):
+        return False
+    return value.shape == right.shape and np.allclose(
+        value, right, rtol=0, atol=tolerance, equal_nan=True
+    )
+
+
+def _copies(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(a.copy() if isinstance(a, np.ndarray) else a for a in arguments)

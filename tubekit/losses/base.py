@@ -12,9 +12,19 @@ from torch import Tensor, nn
 
 from tubekit import _check
 from tubekit._accept import Array, Whole
+from tubekit.losses import checks
 from tubekit.losses.batch import Batch, accepted
 from tubekit.losses.classes import foreground_masks, foreground_probs, reduced
 
+Logits = Float[Tensor, "b c *s"]
+Labels = Num[Tensor, "b #c *s"]
+"""Classes, or shares with a channel per class."""
+Known = Bool[Tensor, "b 1 *s"] | None
+"""Voxels that count; ``None`` means all."""
+Probs = Float[Tensor, "b k *s"]
+"""Of the classes that count: probabilities, or one-hot masks."""
+Value = Float[Tensor, "..."]
+"""A scalar, or as ``reduction`` asks."""
 REDUCTIONS = ("mean", "sum", "none")
 POOLS = ("sample", "batch")
 """Of losses with a choice: the mean of a ratio per sample, or a ratio of sums over the batch."""
@@ -34,9 +44,10 @@ class SegmentationLoss(nn.Module):
             (b k) samples and classes of Dice and its kin, elsewhere (b) samples.
         include_background: also count channel 0 of a softmax as a class.
         weight: factor of each class, at least 0: one per channel, the background first (two for a
-            single channel). Cross-entropies are divided by the sum of the weights, as in torch;
+            single channel; with ``multi_label`` no background). Cross-entropies are divided by the
+            sum of the weights of the voxels, as torch does for class indices, here for shares too;
             terms of the other losses are multiplied, as in MONAI.
-        ignore_index: label of voxels that do not count, e.g. 255.
+        ignore_index: label of voxels that do not count, e.g. 255, or a class.
         multi_label: classes may overlap: every channel has a sigmoid and a mask of its own, and
             none is background.
         validate: check values, once a call; False saves the time. Shapes are always checked.
@@ -82,6 +93,11 @@ class SegmentationLoss(nn.Module):
         nonnegative(**{f"weight[{i}]": w for i, w in enumerate(self.weight or ())})
         self.ignore_index = None if ignore_index is None else operator.index(ignore_index)
         self.multi_label, self.validate = multi_label, validate
+        if multi_label and self.ignore_index in (0, 1):
+            raise ValueError(
+                f"ignore_index must be no value of a mask, got {self.ignore_index} with "
+                "multi_label; mark such voxels by another one, e.g. 255, or pass `valid`"
+            )
         for name, reason in self.refuses.items():
             if (value := getattr(self, name)) != OPTIONS[name].default:
                 raise ValueError(
@@ -115,7 +131,7 @@ class SegmentationLoss(nn.Module):
 
     def forward(
         self, logits: Tensor, target: Tensor, *, valid: Tensor | None = None, **maps: Any
-    ) -> Float[Tensor, "..."]:
+    ) -> Value:
         """Check the input, then compute the loss.
 
         Args:
@@ -136,28 +152,15 @@ class SegmentationLoss(nn.Module):
         return self.of_batch(self.accept(logits, target, valid=valid, **maps))
 
     def accept(
-        self,
-        logits: object,
-        target: object,
-        *,
-        valid: object = None,
-        known: bool = False,
-        **maps: object,
+        self, logits: Any, target: Any, *, valid: Any = None, known: bool = False, **maps: Any
     ) -> Batch:
         """Bring the arguments of ``forward`` into one form, and check values unless ``known``."""
-        return accepted(
-            logits,
-            target,
-            valid,
-            maps,
-            needs=self.needs,
-            optional=self.optional,
-            ignore_index=self.ignore_index,
-            multi_label=self.multi_label,
-            validate=self.validate and not known,
-        )
+        own = ("needs", "optional", "ignore_index", "multi_label")
+        options: dict[str, Any] = {name: getattr(self, name) for name in own}
+        options["validate"] = self.validate and not known
+        return accepted(logits, target, valid, maps, **options)
 
-    def of_batch(self, batch: Batch) -> Float[Tensor, "..."]:
+    def of_batch(self, batch: Batch) -> Value:
         """The loss of an accepted batch."""
         if self.reduces or self.reduction == "mean":
             logits, target, valid, maps = batch
@@ -172,13 +175,8 @@ class SegmentationLoss(nn.Module):
         )
 
     def from_logits(
-        self,
-        logits: Float[Tensor, "b c *s"],
-        target: Num[Tensor, "b #c *s"],
-        *,
-        valid: Bool[Tensor, "b 1 *s"] | None = None,
-        **maps: Tensor,
-    ) -> Float[Tensor, "..."]:
+        self, logits: Logits, target: Labels, *, valid: Known = None, **maps: Tensor
+    ) -> Value:
         """Activation, one-hot masks, and zeros outside ``valid``."""
         probs = self.probs(logits)
         masks = self.masks(target, probs)
@@ -187,26 +185,23 @@ class SegmentationLoss(nn.Module):
             maps = {name: value * valid for name, value in maps.items()}
         return self.from_probs(probs, masks, **maps)
 
-    def from_probs(
-        self, probs: Float[Tensor, "b k *s"], masks: Float[Tensor, "b k *s"], **maps: Tensor
-    ) -> Float[Tensor, "..."]:
+    def from_probs(self, probs: Probs, masks: Probs, **maps: Tensor) -> Value:
         """The equation, on foreground probabilities and one-hot foreground masks."""
         raise TypeError(
             f"{type(self).__name__} must define from_probs or from_logits; "
             "use one of the losses that tubekit.losses exports, or add the method"
         )
 
-    def probs(self, logits: Float[Tensor, "b c *s"]) -> Float[Tensor, "b k *s"]:
+    def probs(self, logits: Logits) -> Float[Tensor, "b k *s"]:
         """Probabilities of the classes that count."""
+        checks.weight(self.weight, logits.shape[1], self.multi_label)
         if self.multi_label:
             return logits.sigmoid()
         if self.include_background and logits.shape[1] > 1:
             return logits.softmax(1)
         return foreground_probs(logits)
 
-    def masks(
-        self, target: Num[Tensor, "b #c *s"], probs: Float[Tensor, "b k *s"]
-    ) -> Float[Tensor, "b k *s"]:
+    def masks(self, target: Labels, probs: Probs) -> Float[Tensor, "b k *s"]:
         """Masks of the classes that count, from classes or shares."""
         if target.is_floating_point():
             return target[:, target.shape[1] - probs.shape[1] :]
@@ -218,7 +213,7 @@ class SegmentationLoss(nn.Module):
         scores: Float[Tensor, "n *k"],
         cost: Callable[[Tensor], Tensor],
         counted: Bool[Tensor, "n *k"] | None = None,
-    ) -> Float[Tensor, "..."]:
+    ) -> Value:
         """See ``reduced``, with the options of the loss."""
         return reduced(scores, cost, counted, reduction=self.reduction, weight=self.weight)
 
@@ -227,10 +222,17 @@ OPTIONS = dict(list(inspect.signature(SegmentationLoss.__init__).parameters.item
 """The options of every loss, by name."""
 
 
+def positive(**values: float) -> None:
+    """Raise ValueError unless every value is finite and above 0."""
+    for name, value in values.items():
+        if not 0 < value < math.inf:
+            raise ValueError(f"{name} must be finite and above 0, got {value}; raise it")
+
+
 def nonnegative(**values: float) -> None:
     """Raise ValueError unless every value is finite and at least 0."""
     for name, value in values.items():
-        if not math.isfinite(value) or value < 0:
+        if not 0 <= value < math.inf:
             raise ValueError(
                 f"{name} must be finite and at least 0, got {value}; choose such a number"
             )

@@ -68,18 +68,22 @@ def accepted(
     }
     labels, known = tensors.pop("target"), tensors.pop("valid", None)
     if ignore_index is not None:
-        seen = (labels != ignore_index).all(1, keepdim=True)
+        # One-hot, a label of a class is 1 in its channel.
+        one_hot = not multi_label and 0 <= ignore_index < labels.shape[1] > 1
+        seen = labels[:, [ignore_index]] != 1 if one_hot else labels != ignore_index
+        seen = seen.all(1, keepdim=True)
         known = seen if known is None else known & seen
     if known is not None:
         labels = labels.where(known, 0)
         tensors = {n: v if v.is_floating_point() else v.where(known, 0) for n, v in tensors.items()}
     # Sums over a million voxels need more than the three digits of bfloat16.
     wide = scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
+    digits = torch.finfo(labels.dtype).eps if labels.is_floating_point() else 0.0
     if shares := multi_label or labels.shape[1] > 1 or wide.shape[1] == 1:
         labels = labels.to(wide.dtype)  # of one channel the classes 0 and 1 are its shares
     if validate and not recorded():
         form = {"shares": shares, "exclusive": not multi_label}
-        checks.values(labels, tensors, wide.shape[1], **form, known=known)
+        checks.values(labels, tensors, wide.shape[1], **form, digits=digits, known=known)
     labels = labels if shares else labels.long()
     if spacing is not None:
         tensors["spacing"] = per_sample(spacing, len(wide), wide.ndim - 2)
@@ -93,6 +97,12 @@ def _plain(value: Any) -> Any:
 
 def per_sample(spacing: Any, samples: int, ndim: int) -> tuple[tuple[float, ...], ...]:
     """Millimetres of every sample: one row for all, or (b axes); ``None`` means unit voxels."""
+    if isinstance(spacing, list | tuple) and any(isinstance(v, Tensor) and v.ndim for v in spacing):
+        raise ValueError(
+            f"spacing must be numbers or one tensor, got a {type(spacing).__name__} of tensors, "
+            "which may be samples or, from a DataLoader that joins tuples, axes; "
+            "torch.stack(spacing) joins samples, torch.stack(spacing, 1) axes"
+        )
     values = spacing.tolist() if hasattr(spacing, "tolist") else spacing
     many = values is not None and len(values) > 0 and all(np.ndim(v) == 1 for v in values)
     rows = list(values) if many else [values] * samples

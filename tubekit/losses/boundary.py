@@ -1,13 +1,13 @@
 """Boundary loss: the prediction, weighted with the signed distance to the label's boundary."""
 
 from operator import pos
-from typing import Any
 
-from jaxtyping import Bool, Float, Num
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from tubekit import _check
-from tubekit.losses.base import SegmentationLoss
+from tubekit.losses.base import Known, Labels, Logits, SegmentationLoss, Value
+from tubekit.losses.classes import class_factors
 
 
 def boundary_loss(
@@ -94,17 +94,9 @@ class BoundaryLoss(SegmentationLoss):
     needs = ("signed_distance",)
     reduces = True
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-
     def from_logits(
-        self,
-        logits: Float[Tensor, "b c *s"],
-        target: Num[Tensor, "b #c *s"],
-        *,
-        valid: Bool[Tensor, "b 1 *s"] | None = None,
-        **maps: Tensor,
-    ) -> Float[Tensor, "..."]:
+        self, logits: Logits, target: Labels, *, valid: Known = None, **maps: Tensor
+    ) -> Value:
         probs, distances = self.probs(logits), maps["signed_distance"]
         if not distances.is_floating_point():
             raise ValueError(
@@ -119,8 +111,16 @@ class BoundaryLoss(SegmentationLoss):
                 f"per {'foreground ' if union else ''}class, got {distances.shape[1]}; leave out "
                 "what the loss leaves out"
             )
-        if distances.shape[1] == 1:
+        if distances.shape[1] < probs.shape[1]:
+            if self.weight is not None:
+                raise ValueError(
+                    f"weight needs a signed_distance with one channel per class, got one channel "
+                    f"for the union of {probs.shape[1]} classes; pass a map for each, or no weight"
+                )
             probs = probs.sum(1, keepdim=True)
-        if self.reduction == "mean" and self.weight is None:
-            return boundary_loss(probs, distances.to(probs.dtype), valid=valid)
-        return self.reduce(means(probs * distances.detach().to(probs.dtype), valid), pos)
+        distances = distances.to(probs.dtype)
+        if self.reduction != "mean":
+            return self.reduce(means(probs * distances.detach(), valid), pos)
+        if self.weight is not None:
+            probs = probs * class_factors(self.weight, probs)
+        return boundary_loss(probs, distances, valid=valid)

@@ -1,6 +1,6 @@
 """The checks of a loss's input: names, types, shapes, and all values in one look."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -13,6 +13,20 @@ UNIT_MAPS = {
     "mix_weight": "expand the share of each sample itself to (b 1 *s)",
 }
 """Maps that are shares in [0, 1] with one channel, and what to do where one is not."""
+FRACTIONS = (
+    "target must hold integer classes, got fractions; resample labels by nearest neighbour, or "
+    "pass shares with one channel per class"
+)
+SEVERAL = (
+    "mix_weight must be the same in all voxels of a sample, got several values; "
+    + UNIT_MAPS["mix_weight"]
+)
+SUMS = (
+    "target of one channel per class must sum to 1 in every voxel, got other sums; where classes "
+    "overlap build the loss with multi_label=True"
+)
+Rule = tuple[Tensor, str | Callable[[], str]]
+"""Whether values are right, and what to say where they are not."""
 FROM_NETWORK = ("mixed_logits",)
 """Maps that may be NaN or infinite as logits may."""
 
@@ -76,6 +90,16 @@ def _more(name: str, multi_label: bool) -> str:
     return " per class of multi_label" if multi_label else ", or one per class as one-hot"
 
 
+def weight(weight: Sequence[float] | None, channels: int, multi_label: bool) -> None:
+    classes = channels if multi_label else max(2, channels)
+    if weight is not None and len(weight) != classes:
+        first = "" if multi_label else ", the background's first"
+        raise ValueError(
+            f"weight needs {classes} factors for {channels} channels, got {len(weight)}; give one "
+            f"per class{first}"
+        )
+
+
 def values(
     labels: Tensor,
     maps: Mapping[str, Tensor],
@@ -83,74 +107,52 @@ def values(
     *,
     shares: bool,
     exclusive: bool,
+    digits: float = 0.0,
     known: Tensor | None = None,
 ) -> None:
     """All values at once: every tensor against its limits, and one look at the answers.
 
-    Shares are 0 outside ``known``; everywhere else they must sum to 1 where ``exclusive``.
+    Shares are 0 outside ``known``; everywhere else they must sum to 1 where ``exclusive``, as
+    well as the type they came in tells numbers apart: ``digits``, its step at 1.
     """
     classes = max(2, channels)
-    limits: dict[str, tuple[Tensor, float, float]]
-    limits = {"target": (labels, 0, 1 if shares else classes - 1)}
+    rules: list[Rule] = [_within("target", labels, 0, 1 if shares else classes - 1)]
     for name, value in maps.items():
         if name in UNIT_MAPS:
-            limits[name] = (value, 0, 1)
-        elif value.is_floating_point() and name in FROM_NETWORK:
-            continue
-        elif value.is_floating_point():
+            rules.append(_within(name, value, 0, 1))
+        elif not value.is_floating_point():
+            rules.append(_within(name, value, 0, classes - 1))
+        elif name not in FROM_NETWORK:
             largest = torch.finfo(value.dtype).max
-            limits[name] = (value, -largest, largest)
-        else:
-            limits[name] = (value, 0, classes - 1)
-    right = []
-    for value, low, high in limits.values():
-        least, most = value.detach().aminmax()  # NaN, where there is one, and that lies nowhere
-        right += [least >= low, most <= high]
+            rules.append(_within(name, value, -largest, largest))
     if labels.is_floating_point() and not shares:
-        right.append((labels == labels.floor()).all())
+        rules.append(((labels == labels.floor()).all(), FRACTIONS))
+    if "mix_weight" in maps:
+        weights = maps["mix_weight"].flatten(1)
+        rules.append(((weights == weights[:, :1]).all(), SEVERAL))
     if shares and labels.shape[1] > 1 and exclusive:
         whole = 1 if known is None else known.squeeze(1).to(labels.dtype)
-        right.append(((labels.sum(1) - whole).abs() <= 1e-3).all())
-    if "mix_weight" in maps:
-        right.append((maps["mix_weight"].flatten(1) == maps["mix_weight"].flatten(1)[:, :1]).all())
-    if not torch.stack(right).all():
-        _explain(limits, labels, maps, shares)
+        right = (labels.sum(1) - whole).abs() <= max(1e-3, channels * digits)
+        rules.append((right.all(), SUMS))
+    if not torch.stack([right for right, _ in rules]).all():
+        told = next(told for right, told in rules if not right)
+        raise ValueError(told if isinstance(told, str) else told())
 
 
-def _explain(
-    limits: Mapping[str, tuple[Tensor, float, float]],
-    labels: Tensor,
-    maps: Mapping[str, Tensor],
-    shares: bool,
-) -> None:
-    """The error that ``values`` found."""
-    for name, (value, low, high) in limits.items():
-        least, most = (edge.item() for edge in value.detach().aminmax())
-        if value.is_floating_point() and name not in UNIT_MAPS and name != "target":
+def _within(name: str, value: Tensor, low: float, high: float) -> Rule:
+    """Whether all values lie between two limits, and what to say where they do not."""
+    least, most = value.detach().aminmax()  # NaN, where there is one, and that lies nowhere
+
+    def tell() -> str:
+        if name != "target" and name not in UNIT_MAPS and value.is_floating_point():
             _check.finite(name, value)
-        elif not (least >= low and most <= high):
-            remedy = UNIT_MAPS.get(name) or _remedy(name, most if most > high else least)
-            within = f"[{low}, {high}]" if name in UNIT_MAPS else f"{low}..{high}"
-            raise ValueError(f"{name} must lie in {within}, got {least:g}..{most:g}; {remedy}")
-    if labels.is_floating_point() and not shares:
-        raise ValueError(
-            "target must hold integer classes, got fractions; resample labels by nearest "
-            "neighbour, or pass shares with one channel per class"
-        )
-    weights = maps["mix_weight"].flatten(1) if "mix_weight" in maps else None
-    if weights is not None and (weights != weights[:, :1]).any():
-        raise ValueError(
-            "mix_weight must be the same in all voxels of a sample, got several values; "
-            + UNIT_MAPS["mix_weight"]
-        )
-    raise ValueError(
-        "target of one channel per class must sum to 1 in every voxel, got other sums; where "
-        "classes overlap build the loss with multi_label=True"
-    )
+        limits = f"[{low}, {high}]" if name in UNIT_MAPS else f"{low}..{high}"
+        remedy = UNIT_MAPS.get(name) or "relabel, or give the network one output channel per class"
+        if name == "target":
+            worst = (most if most > high else least).item()
+            remedy += (
+                f"; unlabelled voxels are left out by ignore_index={worst:g} or the mask `valid`"
+            )
+        return f"{name} must lie in {limits}, got {least.item():g}..{most.item():g}; {remedy}"
 
-
-def _remedy(name: str, value: float) -> str:
-    more = "relabel, or give the network one output channel per class"
-    if name != "target":
-        return more
-    return f"{more}; unlabelled voxels are left out by ignore_index={value:g} or the mask `valid`"
+    return (least >= low) & (most <= high), tell

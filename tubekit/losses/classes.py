@@ -7,15 +7,11 @@ from jaxtyping import Bool, Float, Num
 from torch import Tensor
 
 
-def class_factors(weight: Sequence[float], values: Float[Tensor, "n k *s"]) -> Float[Tensor, "k"]:
+def class_factors(
+    weight: Sequence[float], values: Float[Tensor, "n k *s"]
+) -> Float[Tensor, "k ..."]:
     """One factor per class of ``values``; that of a background that does not count is dropped."""
-    classes = values.shape[1]
-    if len(weight) not in (classes, classes + 1):
-        raise ValueError(
-            f"weight needs one factor per channel, got {len(weight)} for {classes} classes beside "
-            "the background; begin with the background's"
-        )
-    return values.new_tensor(weight[-classes:])
+    return values.new_tensor(weight[-values.shape[1] :]).view(-1, *[1] * (values.ndim - 2))
 
 
 def foreground_probs(logits: Float[Tensor, "b c *s"]) -> Float[Tensor, "b k *s"]:
@@ -50,6 +46,7 @@ def reduced(
     Args:
         scores: one row per sample, or a single row.
         cost: what a score costs; with a factor and a constant only, as it meets their mean.
+            A curved cost is taken of the scores first, with ``operator.pos`` here.
         counted: scores that have a part; ``None`` means all.
         reduction: ``"sum"``, ``"none"``, or the mean.
         weight: factor per class; the mean is not divided by them.

@@ -8,7 +8,7 @@ from torch import Tensor
 from tubekit import _check
 from tubekit._accept import Whole, whole
 from tubekit.geometry import soft_skeleton
-from tubekit.losses.base import POOLS, SegmentationLoss, nonnegative
+from tubekit.losses.base import POOLS, Probs, SegmentationLoss, Value, nonnegative
 
 RELEASED_ITERATIONS = 10
 POOLED = {
@@ -123,9 +123,7 @@ class SoftClDiceLoss(SegmentationLoss):
         self.iterations = RELEASED_ITERATIONS if as_released else iterations
         self.smooth, self.as_released = smooth, as_released
 
-    def from_probs(
-        self, probs: Float[Tensor, "b k *s"], masks: Float[Tensor, "b k *s"], **maps: Tensor
-    ) -> Float[Tensor, "..."]:
+    def from_probs(self, probs: Probs, masks: Probs, **maps: Tensor) -> Value:
         score = soft_cldice(
             probs,
             masks,

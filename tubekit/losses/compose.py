@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
-from jaxtyping import Bool, Float, Num
-from torch import Tensor, nn
+from torch import nn
 
-from tubekit.losses.base import SegmentationLoss, nonnegative
+from tubekit.losses.base import Known, Labels, Logits, SegmentationLoss, Value, nonnegative
 from tubekit.losses.foreign import OF_PARTS, as_loss, inherited
 
 
@@ -46,7 +45,7 @@ class WeightedSum(SegmentationLoss):
         self, losses: Sequence[nn.Module], weights: Sequence[float], **options: Any
     ) -> None:
         parts = [as_loss(loss) for loss in losses]
-        super().__init__(**inherited(parts, options))
+        super().__init__(**inherited(losses, options))
         if not parts or len(losses) != len(weights):
             raise ValueError(
                 f"one weight per loss and at least one loss are needed, got {len(losses)} losses "
@@ -58,20 +57,10 @@ class WeightedSum(SegmentationLoss):
         # A dictionary keeps the order and drops repetitions.
         self.needs = tuple(dict.fromkeys(name for loss in parts for name in loss.needs))
         self.optional = tuple(dict.fromkeys(name for loss in parts for name in loss.optional))
-        if "mixed_logits" in self.needs and self.reduction != "mean":
-            raise ValueError(
-                f"a mixture joins samples, got reduction={self.reduction!r} with "
-                "MixEquivalenceLoss; use the mean"
-            )
 
     def from_logits(
-        self,
-        logits: Float[Tensor, "b c *s"],
-        target: Num[Tensor, "b #c *s"],
-        *,
-        valid: Bool[Tensor, "b 1 *s"] | None = None,
-        **maps: Any,
-    ) -> Float[Tensor, ""]:
+        self, logits: Logits, target: Labels, *, valid: Known = None, **maps: Any
+    ) -> Value:
         value = logits.new_zeros(())
         parts = cast(Iterable[SegmentationLoss], self.losses)
         for loss, weight in zip(parts, self.weights, strict=True):

@@ -5,10 +5,11 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Num
+from jaxtyping import Float, Num
 from torch import Tensor
 
-from tubekit.losses.base import SegmentationLoss, nonnegative
+from tubekit.losses import checks
+from tubekit.losses.base import Known, Labels, Logits, SegmentationLoss, Value, nonnegative
 
 MEANS = ("voxels", "support")
 """What a cross-entropy on some voxels is averaged over: all voxels, or those alone."""
@@ -44,13 +45,11 @@ def cross_entropy(
     if multi_label or logits.shape[1] == 1:
         chosen, true = (logits, target) if multi_label else (logits.squeeze(1), target.squeeze(1))
         true = true.to(logits.dtype)
+        if weight is not None and not multi_label:
+            found, missed = true * F.logsigmoid(chosen), (1 - true) * F.logsigmoid(-chosen)
+            return -(weight[1] * found + weight[0] * missed)
         values = F.binary_cross_entropy_with_logits(chosen, true, reduction="none")
-        if weight is None:
-            return values
-        if multi_label:
-            return values * _along_channels(logits, weight)
-        found, missed = true * F.logsigmoid(chosen), (1 - true) * F.logsigmoid(-chosen)
-        return -(weight[1] * found + weight[0] * missed)
+        return values if weight is None else values * _along_channels(logits, weight)
     if target.is_floating_point():
         factors = None if weight is None else logits.new_tensor(weight)
         return F.cross_entropy(logits, target, weight=factors, reduction="none")
@@ -97,18 +96,10 @@ class CrossEntropyLoss(SegmentationLoss):
     reduces = True
     refuses = {"include_background": "it counts every voxel, of the background too"}  # noqa: RUF012
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-
     def from_logits(
-        self,
-        logits: Float[Tensor, "b c *s"],
-        target: Num[Tensor, "b #c *s"],
-        *,
-        valid: Bool[Tensor, "b 1 *s"] | None = None,
-        **maps: Tensor,
-    ) -> Float[Tensor, "..."]:
-        self._check_weight(logits.shape[1])
+        self, logits: Logits, target: Labels, *, valid: Known = None, **maps: Tensor
+    ) -> Value:
+        checks.weight(self.weight, logits.shape[1], self.multi_label)
         voxels = self.voxels(logits, target)
         counted = None
         if self.weight is not None:
@@ -127,19 +118,9 @@ class CrossEntropyLoss(SegmentationLoss):
         least = 1 if self.weight is None else torch.finfo(voxels.dtype).tiny
         return voxels.sum() / counted.sum().clamp(min=least)
 
-    def voxels(
-        self, logits: Float[Tensor, "b c *s"], target: Num[Tensor, "b #c *s"]
-    ) -> Float[Tensor, "b *n"]:
+    def voxels(self, logits: Logits, target: Labels) -> Float[Tensor, "b *n"]:
         """Weighted values of all voxels."""
         return cross_entropy(logits, target, weight=self.weight, multi_label=self.multi_label)
-
-    def _check_weight(self, channels: int) -> None:
-        classes = channels if self.multi_label else max(2, channels)
-        if self.weight is not None and len(self.weight) != classes:
-            raise ValueError(
-                f"weight needs {classes} factors for {channels} channels, got "
-                f"{len(self.weight)}; give one per class, the background's first"
-            )
 
 
 class FocalLoss(CrossEntropyLoss):
@@ -174,9 +155,7 @@ class FocalLoss(CrossEntropyLoss):
             raise ValueError(f"alpha must lie in (0, 1), got {alpha}; 0.25 is the paper's value")
         self.gamma, self.alpha = gamma, alpha
 
-    def voxels(
-        self, logits: Float[Tensor, "b c *s"], target: Num[Tensor, "b #c *s"]
-    ) -> Float[Tensor, "b *n"]:
+    def voxels(self, logits: Logits, target: Labels) -> Float[Tensor, "b *n"]:
         values = super().voxels(logits, target)
         plain = values
         if self.weight is not None:

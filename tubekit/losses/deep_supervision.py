@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
-from jaxtyping import Float, Integer
+from jaxtyping import Bool, Integer, Num
 from torch import Tensor, nn
 
 from tubekit.geometry import tubed_skeleton
-from tubekit.losses.base import SegmentationLoss, nonnegative
+from tubekit.losses.base import SegmentationLoss, Value, nonnegative
 from tubekit.losses.batch import Batch
 from tubekit.losses.foreign import OF_PARTS, as_loss, inherited
+from tubekit.losses.hausdorff import HausdorffDTLoss
 from tubekit.types import SegOutput
 
 
@@ -18,7 +19,9 @@ class DeepSupervision(SegmentationLoss):
     """Weighted mean of one loss over all resolutions of a network's output.
 
     Target and maps are taken to each coarser grid by nearest neighbour. That breaks tubes one
-    voxel wide; ``reskeletonise`` draws the tube anew on each coarser label instead.
+    voxel wide; ``reskeletonise`` draws the tube anew on each coarser label instead. Millimetres
+    per voxel, ``loss``'s own or those of a call, grow with the voxels. A level of weight 0 is
+    checked and left out.
 
     Args:
         loss: applied at every level; one of ``torch.nn`` or MONAI too, see ``ForeignLoss``.
@@ -32,7 +35,7 @@ class DeepSupervision(SegmentationLoss):
             that are not given are those of ``loss``.
     Raises:
         ValueError: weights are negative, all 0, or given together with ``as_released``;
-            ``reskeletonise`` without a loss that needs ``tube``.
+            ``reskeletonise`` without a loss that needs ``tube``; parts of different spacing.
 
     Equation: :eq:`eq-deep-supervision`
 
@@ -57,7 +60,7 @@ class DeepSupervision(SegmentationLoss):
         **options: Any,
     ) -> None:
         part = as_loss(loss)
-        super().__init__(**inherited([part], options))
+        super().__init__(**inherited([loss], options))
         if weights is not None:
             nonnegative(**{f"weights[{i}]": w for i, w in enumerate(weights)})
             if as_released or not sum(weights):
@@ -72,6 +75,14 @@ class DeepSupervision(SegmentationLoss):
             )
         self.loss = part
         self.needs, self.optional = part.needs, part.optional
+        hausdorff = part.modules() if "spacing" in part.optional else ()
+        own = {m.spacing for m in hausdorff if isinstance(m, HausdorffDTLoss)}
+        if len(own) > 1:
+            raise ValueError(
+                f"all parts must have the same spacing, got {', '.join(map(str, own))}; leave it "
+                "out and pass spacing in the call"
+            )
+        self.spacing = own.pop() if own else None
         self.weights = None if weights is None else tuple(float(w) for w in weights)
         self.reskeletonise = reskeletonise
         self.as_released = as_released
@@ -83,7 +94,7 @@ class DeepSupervision(SegmentationLoss):
         *,
         valid: Tensor | Sequence[Tensor] | None = None,
         **maps: Any,
-    ) -> Float[Tensor, "..."]:
+    ) -> Value:
         """Loss of all levels.
 
         Args:
@@ -104,6 +115,8 @@ class DeepSupervision(SegmentationLoss):
         first = target[0] if isinstance(target, list | tuple) and target else target
         levels = list(_levels(logits, first))
         weights = self.level_weights(len(levels))
+        if self.spacing is not None and maps.get("spacing") is None:
+            maps["spacing"] = self.spacing
         given = {"target": target, **maps} | ({} if valid is None else {"valid": valid})
         lists = {n: v for n, v in given.items() if isinstance(v, list | tuple) and n != "spacing"}
         for name, entries in lists.items():
@@ -116,12 +129,17 @@ class DeepSupervision(SegmentationLoss):
         terms = []
         for i, (level, weight) in enumerate(zip(levels, weights, strict=True)):
             own = {n: entries[i] for n, entries in lists.items()}
-            if "target" in own and "valid" not in lists:  # what the finest one ignores is its own
-                kept = resize_nearest(valid, level.shape[2:]) if isinstance(valid, Tensor) else None
-                own["valid"] = kept
+            for name, other in (("target", "valid"), ("valid", "target")):
+                if name in lists and other not in lists:  # what the finest one ignores is its own
+                    whole = given.get(other)
+                    own[other] = None if whole is None else resize_nearest(whole, level.shape[2:])
             here = self._coarser(level, own, finest) if i else finest
             mean = self.reduction == "mean"
-            terms.append(weight * (self.loss.of_batch if mean else self.loss.of_samples)(here))
+            if weight:
+                term = weight * (self.loss.of_batch if mean else self.loss.of_samples)(here)
+            else:  # zeros, and as gradient too, whatever the level holds
+                term = level.flatten(1)[:, :0].sum(None if mean else 1)
+            terms.append(term)
         values = torch.stack(terms)
         return values.sum(0) if self.reduction == "none" else values.sum()
 
@@ -141,8 +159,23 @@ class DeepSupervision(SegmentationLoss):
                 for row in taken["spacing"]
             ]
         if self.reskeletonise and grid != fine and "tube" not in own:
-            here["tube"] = _tube({**here, **own}["target"])
+            both = {**here, **own}
+            here["tube"] = self._tube(both["target"], both.get("valid"))
         return self.accept(logits, **here, **own, known=not own)
+
+    def _tube(
+        self, target: Num[Tensor, "b #c *s"], valid: Bool[Tensor, "b 1 *s"] | None
+    ) -> Integer[Tensor, "b #c *s"]:
+        """Tubes of all classes together, or with ``multi_label`` of every mask alone."""
+        if valid is not None:
+            target = target.where(valid, 0)
+        if target.shape[1] > 1 and not self.multi_label:
+            target = target.argmax(1, keepdim=True)
+        maps = target.flatten(0, 1).cpu().numpy()
+        tubes = [
+            torch.from_numpy(tubed_skeleton(one, ignore_label=self.ignore_index)) for one in maps
+        ]
+        return torch.stack(tubes).view(target.shape).long().to(target.device)
 
     def level_weights(self, levels: int) -> tuple[float, ...]:
         """Weights of so many levels, fine to coarse, with the sum 1."""
@@ -185,9 +218,3 @@ def _levels(output: Any, target: Any) -> Iterator[Any]:
         yield from output.unbind(1)
     else:  # an array or None counts as one level, which is then refused
         yield output
-
-
-def _tube(target: Integer[Tensor, "b 1 *s"]) -> Integer[Tensor, "b 1 *s"]:
-    labels = target[:, 0].cpu().numpy()
-    tubes = torch.stack([torch.from_numpy(tubed_skeleton(label)) for label in labels])
-    return tubes[:, None].to(target)

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from jaxtyping import Bool, Float, Num
+from jaxtyping import Float
 from torch import Tensor
 
 from tubekit import _check
-from tubekit.losses.base import SegmentationLoss, nonnegative
+from tubekit.losses.base import Known, Labels, Logits, Probs, SegmentationLoss, Value, nonnegative
 from tubekit.losses.classes import total
 from tubekit.losses.cross_entropy import CrossEntropyLoss
 
@@ -77,9 +77,7 @@ class SoftDiceLoss(SegmentationLoss):
         self.smooth = smooth
         self.batch = batch
 
-    def from_probs(
-        self, probs: Float[Tensor, "b k *s"], masks: Float[Tensor, "b k *s"], **maps: Tensor
-    ) -> Float[Tensor, "..."]:
+    def from_probs(self, probs: Probs, masks: Probs, **maps: Tensor) -> Value:
         scores = soft_dice(probs, masks, smooth=self.smooth, batch=self.batch)
         return self.reduce(scores, lambda score: 1 - score)
 
@@ -111,12 +109,7 @@ class DiceCELoss(SegmentationLoss):
         self.dice = SoftDiceLoss(smooth, batch, include_background=self.include_background, **own)
 
     def from_logits(
-        self,
-        logits: Float[Tensor, "b c *s"],
-        target: Num[Tensor, "b #c *s"],
-        *,
-        valid: Bool[Tensor, "b 1 *s"] | None = None,
-        **maps: Tensor,
-    ) -> Float[Tensor, ""]:
+        self, logits: Logits, target: Labels, *, valid: Known = None, **maps: Tensor
+    ) -> Value:
         cross_entropy = self.cross_entropy.from_logits(logits, target, valid=valid)
         return cross_entropy + self.dice.from_logits(logits, target, valid=valid)

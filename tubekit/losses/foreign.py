@@ -1,11 +1,11 @@
 """Losses of torch and MONAI as parts of sums: ``loss(logits, target)`` without target maps."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from jaxtyping import Bool, Float, Num
 from torch import Tensor, nn
 
-from tubekit.losses.base import SegmentationLoss
+from tubekit.losses.base import Known, Labels, Logits, SegmentationLoss, Value
 
 OF_PARTS = {
     "include_background": "it is an option of the parts",
@@ -22,7 +22,8 @@ class ForeignLoss(SegmentationLoss):
     (b 1 *s), int64, or shares (b c *s).
 
     Args:
-        loss: called as ``loss(logits, target)``; its value is averaged where it is no scalar.
+        loss: called as ``loss(logits, target)``; its value is averaged over the voxels that count
+            where it is no scalar.
         **options: see ``SegmentationLoss``. Voxels that do not count are refused, but for
             ``CrossEntropyLoss``, which has its own label for them.
     Raises:
@@ -48,18 +49,19 @@ class ForeignLoss(SegmentationLoss):
         self.loss = loss
 
     def from_logits(
-        self,
-        logits: Float[Tensor, "b c *s"],
-        target: Num[Tensor, "b #c *s"],
-        *,
-        valid: Bool[Tensor, "b 1 *s"] | None = None,
-        **maps: Tensor,
-    ) -> Float[Tensor, ""]:
+        self, logits: Logits, target: Labels, *, valid: Known = None, **maps: Tensor
+    ) -> Value:
         if isinstance(self.loss, nn.CrossEntropyLoss | nn.NLLLoss):
             if not target.is_floating_point():
-                if valid is not None:
-                    target = target.masked_fill(~valid, self.loss.ignore_index)
-                return self.loss(logits, target[:, 0]).mean()
+                if valid is None:
+                    return self.loss(logits, target[:, 0]).mean()
+                # Of no voxel the mean is NaN, and so its slope: there all count, times 0.
+                left_out = ~valid & valid.any()
+                target = target.masked_fill(left_out, self.loss.ignore_index)
+                value: Tensor = self.loss(logits, target[:, 0])
+                if value.ndim:
+                    return (value * valid[:, 0]).sum() / valid.sum().clamp(min=1)
+                return value * valid.any()
         elif type(self.loss).__module__.startswith("torch.nn"):
             target = target.to(logits.dtype)
         if valid is not None:
@@ -67,7 +69,7 @@ class ForeignLoss(SegmentationLoss):
                 f"{type(self.loss).__name__} cannot leave voxels out, got valid or ignore_index; "
                 "use the loss of tubekit, or labels without ignored voxels"
             )
-        value: Tensor = self.loss(logits, target)
+        value = self.loss(logits, target)
         return value.mean()
 
 
@@ -76,14 +78,22 @@ def as_loss(loss: nn.Module) -> SegmentationLoss:
     return loss if isinstance(loss, SegmentationLoss) else ForeignLoss(loss)
 
 
-def inherited(parts: list[SegmentationLoss], options: dict[str, Any]) -> dict[str, Any]:
+def inherited(losses: Iterable[nn.Module], options: dict[str, Any]) -> dict[str, Any]:
     """Options of a loss made of losses: what it is not given is that of its parts.
 
+    Bare losses of torch and MONAI have none.
+
     Raises:
-        ValueError: the parts differ, or one reduces to more than a scalar.
+        ValueError: the parts differ, one reduces to more than a scalar, or one joins samples that
+            ``reduction`` is to tell apart.
     """
-    own = [part for part in parts if not isinstance(part, ForeignLoss)]
+    own = [loss for loss in losses if isinstance(loss, SegmentationLoss)]
     for part in own:
+        if options.get("reduction", "mean") != "mean" and _joins_samples(part):
+            raise ValueError(
+                f"a mixture joins samples, got reduction={options['reduction']!r} with "
+                f"{type(part).__name__}; use the mean"
+            )
         if part.reduction in ("sum", "none"):
             raise ValueError(
                 f"a part must have one value, the mean, got {type(part).__name__} with "
@@ -96,7 +106,7 @@ def inherited(parts: list[SegmentationLoss], options: dict[str, Any]) -> dict[st
                 f"all parts must have the same {name}, got {', '.join(map(str, found))}; give "
                 "each part the same"
             )
-        if name == "multi_label" and options.get(name, found) not in (found, *found):
+        if own and name == "multi_label" and name in options and options[name] not in found:
             raise ValueError(
                 f"multi_label must be that of the parts, {found.pop()}, got {options[name]}; give "
                 "it to the parts"
@@ -105,3 +115,8 @@ def inherited(parts: list[SegmentationLoss], options: dict[str, Any]) -> dict[st
             options.setdefault(name, found.pop())
     options.setdefault("validate", all(part.validate for part in own))
     return options
+
+
+def _joins_samples(loss: SegmentationLoss) -> bool:
+    parts = [part for part in loss.modules() if isinstance(part, SegmentationLoss)]
+    return any("reduction" in part.refuses or "mixed_logits" in part.needs for part in parts)

@@ -1,14 +1,13 @@
 """Growth-suppression balance: two terms let vessels grow, two hold them back."""
 
-from typing import Any
+from typing import Any, cast
 
 import torch
-from jaxtyping import Bool, Float, Num
 from torch import Tensor
 
 from tubekit._accept import Whole, whole
 from tubekit._recorded import refuse_export
-from tubekit.losses.base import SegmentationLoss, nonnegative
+from tubekit.losses.base import Known, Labels, Logits, SegmentationLoss, Value, nonnegative
 from tubekit.losses.mix_equivalence import MixEquivalenceLoss
 from tubekit.losses.reconnection import ReconnectionLoss
 from tubekit.losses.relaxed_supervision import RelaxedSupervisionLoss
@@ -29,8 +28,8 @@ class GrowthSuppressionLoss(SegmentationLoss):
 
     In training mode the first ``warmup_steps`` calls leave reconnection out, since skeletons of an
     untrained network mean nothing. The calls are counted in a buffer, so a checkpoint with
-    ``loss.state_dict()`` resumes the count; under ``DeepSupervision`` every level is a
-    call. In evaluation mode nothing is left out or counted.
+    ``loss.state_dict()`` resumes the count; under ``DeepSupervision`` every level of a
+    weight above 0 is a call. In evaluation mode nothing is left out or counted.
 
     Args:
         suppression: weight of the two suppressing terms, the paper's lambda; at least 0.
@@ -102,18 +101,23 @@ class GrowthSuppressionLoss(SegmentationLoss):
             self.needs += self.spatial_prior.needs + self.mix_equivalence.needs
 
     def from_logits(
-        self,
-        logits: Float[Tensor, "b c *s"],
-        target: Num[Tensor, "b #c *s"],
-        *,
-        valid: Bool[Tensor, "b 1 *s"] | None = None,
-        **maps: Tensor,
-    ) -> Float[Tensor, ""]:
-        terms = self.terms(logits, target, valid=valid, **maps)
+        self, logits: Logits, target: Labels, *, valid: Known = None, **maps: Tensor
+    ) -> Value:
+        probs = self.probs(logits)  # one activation for all terms
+        terms = []
+        for name, weight in self._weights().items():
+            part = cast(SegmentationLoss, getattr(self, name))
+            own = {n: maps[n] for n in part.needs} | {"probs": probs}
+            terms.append(weight * part.from_logits(logits, target, valid=valid, **own))
         if self.training:
             self.calls += 1
-        weights = dict.fromkeys(GROWTH, 1.0) | dict.fromkeys(SUPPRESSION, self.suppression)
-        return torch.stack([weights[name] * value for name, value in terms.items()]).sum()
+        return torch.stack(terms).sum()
+
+    def _weights(self) -> dict[str, float]:
+        """Of the terms that this call computes."""
+        names = GROWTH[: 1 if self._warming_up() else 2]
+        suppression = dict.fromkeys(SUPPRESSION if self.suppression else (), self.suppression)
+        return dict.fromkeys(names, 1.0) | suppression
 
     def _warming_up(self) -> bool:
         if not (self.training and self.warmup_steps):
@@ -123,34 +127,3 @@ class GrowthSuppressionLoss(SegmentationLoss):
             "call eval() or set warmup_steps=0",
         )
         return int(self.calls) < self.warmup_steps
-
-    def terms(
-        self,
-        logits: Float[Tensor, "b c *s"],
-        target: Num[Tensor, "b #c *s"],
-        *,
-        valid: Bool[Tensor, "b 1 *s"] | None = None,
-        **maps: Tensor,
-    ) -> dict[str, Float[Tensor, ""]]:
-        """The terms of the next call by name, before the weight, without counting a call.
-
-        Args:
-            logits: as for the loss itself, float32 or float64.
-            target: as for the loss itself.
-            valid: as for the loss itself.
-            **maps: the names in ``needs``.
-        Returns:
-            ``relaxed_supervision``, ``reconnection`` unless it waits for the end of the warm-up,
-            and ``spatial_prior`` and ``mix_equivalence`` unless ``suppression`` is 0.
-        """
-        probs = self.probs(logits)
-        relaxed = self.relaxed_supervision.of_both
-        terms = {"relaxed_supervision": relaxed(logits, probs, target, maps["confidence"], valid)}
-        if not self._warming_up():
-            terms["reconnection"] = self.reconnection.of_probs(probs, valid)
-        if self.suppression:
-            terms["spatial_prior"] = self.spatial_prior.of_probs(probs, maps["image"], valid)
-            terms["mix_equivalence"] = self.mix_equivalence.of_probs(
-                probs, target, maps["mixed_logits"], maps["mix_weight"], valid
-            )
-        return terms

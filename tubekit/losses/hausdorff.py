@@ -7,15 +7,16 @@ from typing import Any
 import edt
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, Num
+from jaxtyping import Bool, Float, Float32
 from torch import Tensor
 
 from tubekit import _check
 from tubekit._machine import threads
 from tubekit._recorded import opaque
-from tubekit.losses.base import SegmentationLoss, nonnegative
+from tubekit.losses.base import Known, Labels, Logits, SegmentationLoss, Value, positive
 from tubekit.losses.batch import per_sample
 from tubekit.losses.boundary import mean_of_valid, means
+from tubekit.losses.classes import class_factors
 from tubekit.types import Spacing
 
 SIDES = ("both", "inside")
@@ -63,7 +64,7 @@ def hausdorff_dt(
         tensor(0.1333)
     """
     _check.same_shape(probs=probs, masks=masks)
-    _positive(alpha)
+    positive(alpha=alpha)
     return mean_of_valid(_weighted_errors(probs, masks, alpha, sides, spacing, valid), valid)
 
 
@@ -83,12 +84,6 @@ def _weighted_errors(
         of_probs, of_masks = of_probs.pow(alpha / 2), of_masks.pow(alpha / 2)
     weights = (of_probs + of_masks).to(probs.dtype)
     return (probs - masks).square() * weights
-
-
-def _positive(alpha: float) -> None:
-    nonnegative(alpha=alpha)
-    if alpha == 0:
-        raise ValueError("alpha must be above 0, got 0; 2 is the paper's value")
 
 
 def squared_distances(
@@ -218,20 +213,15 @@ class HausdorffDTLoss(SegmentationLoss):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        _positive(alpha)
+        positive(alpha=alpha)
         _check.option("sides", sides, SIDES)
         self.alpha = alpha
         self.sides: str = sides
         self.spacing = None if spacing is None else _check.millimetres(spacing, len(spacing))
 
     def from_logits(
-        self,
-        logits: Float[Tensor, "b c *s"],
-        target: Num[Tensor, "b #c *s"],
-        *,
-        valid: Bool[Tensor, "b 1 *s"] | None = None,
-        **maps: Any,
-    ) -> Float[Tensor, "..."]:
+        self, logits: Logits, target: Labels, *, valid: Known = None, **maps: Any
+    ) -> Value:
         probs = self.probs(logits)
         masks, spacing = self.masks(target, probs), maps.get("spacing", self.spacing)
         if self.reduction == "mean" and self.weight is None:
@@ -239,4 +229,6 @@ class HausdorffDTLoss(SegmentationLoss):
                 probs, masks, alpha=self.alpha, sides=self.sides, spacing=spacing, valid=valid
             )
         errors = _weighted_errors(probs, masks, self.alpha, self.sides, spacing, valid)
+        if self.reduction == "mean" and self.weight is not None:
+            return mean_of_valid(errors * class_factors(self.weight, errors), valid)
         return self.reduce(means(errors, valid), pos)

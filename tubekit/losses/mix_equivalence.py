@@ -4,11 +4,11 @@ from operator import neg
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Num
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from tubekit import _check
-from tubekit.losses.base import SegmentationLoss
+from tubekit.losses.base import Known, Labels, Logits, Probs, SegmentationLoss, Value
 from tubekit.losses.classes import foreground_probs
 
 TARGETS = ("labels", "predictions")
@@ -105,28 +105,18 @@ class MixEquivalenceLoss(SegmentationLoss):
 
     def from_logits(
         self,
-        logits: Float[Tensor, "b c *s"],
-        target: Num[Tensor, "b #c *s"],
+        logits: Logits,
+        target: Labels,
         *,
-        valid: Bool[Tensor, "b 1 *s"] | None = None,
+        valid: Known = None,
+        probs: Probs | None = None,
         **maps: Tensor,
-    ) -> Float[Tensor, "..."]:
+    ) -> Value:
         # Probabilities without a graph: they can only be targets.
-        probs = foreground_probs(logits.detach())
-        return self.of_probs(probs, target, valid=valid, **maps)
-
-    def of_probs(
-        self,
-        probs: Float[Tensor, "b k *s"],
-        target: Num[Tensor, "b #c *s"],
-        mixed_logits: Tensor,
-        mix_weight: Tensor,
-        valid: Bool[Tensor, "b 1 *s"] | None,
-    ) -> Float[Tensor, "..."]:
-        """The loss where the probabilities on the images before mixing are at hand already."""
-        check_mixture(probs, mixed_logits)
-        mixed_probs = foreground_probs(mixed_logits.to(probs.dtype))
-        masks, weight = self.masks(target, probs), mix_weight.to(probs.dtype)
+        probs = foreground_probs(logits.detach()) if probs is None else probs
+        check_mixture(probs, maps["mixed_logits"])
+        mixed_probs = foreground_probs(maps["mixed_logits"].to(probs.dtype))
+        masks, weight = self.masks(target, probs), maps["mix_weight"].to(probs.dtype)
         aims = masks if self.targets == "labels" else probs
         cosine = mix_equivalence(mixed_probs, aims, weight, valid=valid)
         shown = mixed(masks, weight)

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from tubekit import _check
-from tubekit.losses.base import POOLS, SegmentationLoss, nonnegative
+from tubekit.losses.base import POOLS, Probs, SegmentationLoss, Value, nonnegative
 from tubekit.losses.classes import total
 
 
@@ -82,8 +82,6 @@ class SoftRecallLoss(SegmentationLoss):
         nonnegative(smooth=smooth)
         self.smooth = smooth
 
-    def from_probs(
-        self, probs: Float[Tensor, "b k *s"], masks: Float[Tensor, "b k *s"], **maps: Tensor
-    ) -> Float[Tensor, "..."]:
+    def from_probs(self, probs: Probs, masks: Probs, **maps: Tensor) -> Value:
         recall = soft_recall(probs, masks, smooth=self.smooth, reduction=self.pool)
         return self.reduce(recall, neg, present(recall, masks))

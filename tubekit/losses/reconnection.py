@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Num
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from tubekit import _check
@@ -12,7 +12,7 @@ from tubekit._accept import Whole, whole
 from tubekit._recorded import opaque, recorded
 from tubekit.geometry import reconnect, soft_skeleton
 from tubekit.geometry.reconnect import TARGETS
-from tubekit.losses.base import SegmentationLoss, nonnegative
+from tubekit.losses.base import Known, Labels, Logits, Probs, SegmentationLoss, Value, nonnegative
 from tubekit.losses.cross_entropy import MEANS
 
 ON = ("skeleton", "probs")
@@ -201,18 +201,14 @@ class ReconnectionLoss(SegmentationLoss):
 
     def from_logits(
         self,
-        logits: Float[Tensor, "b c *s"],
-        target: Num[Tensor, "b #c *s"],
+        logits: Logits,
+        target: Labels,
         *,
-        valid: Bool[Tensor, "b 1 *s"] | None = None,
+        valid: Known = None,
+        probs: Probs | None = None,
         **maps: Tensor,
-    ) -> Float[Tensor, ""]:
-        return self.of_probs(self.probs(logits), valid)
-
-    def of_probs(
-        self, probs: Float[Tensor, "b k *s"], valid: Bool[Tensor, "b 1 *s"] | None
-    ) -> Float[Tensor, ""]:
-        """The loss where probabilities are known already."""
+    ) -> Value:
+        probs = self.probs(logits) if probs is None else probs
         return reconnected_entropy(
             probs if valid is None else probs * valid,
             self.iterations,

@@ -3,11 +3,11 @@
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Num
+from jaxtyping import Float, Num
 from torch import Tensor
 
 from tubekit import _check
-from tubekit.losses.base import SegmentationLoss, nonnegative
+from tubekit.losses.base import Known, Labels, Logits, Probs, SegmentationLoss, Value, nonnegative
 from tubekit.losses.classes import total
 from tubekit.losses.cross_entropy import MEANS, cross_entropy
 
@@ -146,25 +146,15 @@ class RelaxedSupervisionLoss(SegmentationLoss):
 
     def from_logits(
         self,
-        logits: Float[Tensor, "b c *s"],
-        target: Num[Tensor, "b #c *s"],
+        logits: Logits,
+        target: Labels,
         *,
-        valid: Bool[Tensor, "b 1 *s"] | None = None,
+        valid: Known = None,
+        probs: Probs | None = None,
         **maps: Tensor,
-    ) -> Float[Tensor, ""]:
-        probs = self.probs(logits)
-        return self.of_both(logits, probs, target, maps["confidence"], valid)
-
-    def of_both(
-        self,
-        logits: Float[Tensor, "b c *s"],
-        probs: Float[Tensor, "b k *s"],
-        target: Num[Tensor, "b #c *s"],
-        confidence: Tensor,
-        valid: Bool[Tensor, "b 1 *s"] | None,
-    ) -> Float[Tensor, ""]:
-        """The loss where probabilities are at hand already; logits keep the logarithm exact."""
-        masks, confidence = self.masks(target, probs), confidence.to(probs.dtype)
+    ) -> Value:
+        probs = self.probs(logits) if probs is None else probs
+        masks, confidence = self.masks(target, probs), maps["confidence"].to(probs.dtype)
         weights = confidence if self.symmetric else masks.sum(1, keepdim=True)
         if valid is not None:
             probs, masks, weights = probs * valid, masks * valid, weights * valid

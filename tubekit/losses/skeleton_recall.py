@@ -3,11 +3,11 @@
 from operator import neg
 from typing import Any
 
-from jaxtyping import Bool, Float, Integer, Num
+from jaxtyping import Float, Integer
 from torch import Tensor
 
 from tubekit._recorded import recorded
-from tubekit.losses.base import SegmentationLoss, nonnegative
+from tubekit.losses.base import Known, Labels, Logits, Probs, SegmentationLoss, Value, nonnegative
 from tubekit.losses.recall import present, soft_recall
 
 
@@ -99,13 +99,8 @@ class SkeletonRecallLoss(SegmentationLoss):
         self.needs = (tube,)
 
     def from_logits(
-        self,
-        logits: Float[Tensor, "b c *s"],
-        target: Num[Tensor, "b #c *s"],
-        *,
-        valid: Bool[Tensor, "b 1 *s"] | None = None,
-        **maps: Tensor,
-    ) -> Float[Tensor, "..."]:
+        self, logits: Logits, target: Labels, *, valid: Known = None, **maps: Tensor
+    ) -> Value:
         tube, channels = maps[self.tube], logits.shape[1] if self.multi_label else 1
         if tube.shape[1] != channels:
             kind = "a mask for each class" if self.multi_label else "class indices"
@@ -121,9 +116,7 @@ class SkeletonRecallLoss(SegmentationLoss):
         probs = self.probs(logits.flatten(2).index_select(2, near))
         return self._of(probs, tube.flatten(2).index_select(2, near))
 
-    def from_probs(
-        self, probs: Float[Tensor, "b k *s"], masks: Float[Tensor, "b k *s"], **maps: Tensor
-    ) -> Float[Tensor, "..."]:
+    def from_probs(self, probs: Probs, masks: Probs, **maps: Tensor) -> Value:
         return self._of(probs, maps[self.tube])
 
     def _of(self, probs: Float[Tensor, "b k *s"], tube: Integer[Tensor, "b #k *s"]) -> Tensor:

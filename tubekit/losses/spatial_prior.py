@@ -3,14 +3,14 @@
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Num
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from tubekit import _check
 from tubekit._accept import Whole, whole
 from tubekit._recorded import recorded, with_slope
 from tubekit.geometry.similarity import similar_neighbours
-from tubekit.losses.base import SegmentationLoss
+from tubekit.losses.base import Known, Labels, Logits, Probs, SegmentationLoss, Value, positive
 
 FORMS = ("printed", "potts")
 RADIUS = {2: 5, 3: 2}
@@ -86,12 +86,8 @@ def _checked_radius(
     form: str, radius: Whole | None, sigma_position: float | None, sigma_intensity: float
 ) -> int | None:
     _check.option("form", form, FORMS)
-    for name, width in {
-        "sigma_position": sigma_position,
-        "sigma_intensity": sigma_intensity,
-    }.items():
-        if width is not None and not 0 < width < float("inf"):
-            raise ValueError(f"{name} must be finite and above 0, got {width}; raise it")
+    own = {} if sigma_position is None else {"sigma_position": sigma_position}
+    positive(**own, sigma_intensity=sigma_intensity)
     return None if radius is None else whole("radius", radius)
 
 
@@ -213,21 +209,14 @@ class SpatialPriorLoss(SegmentationLoss):
 
     def from_logits(
         self,
-        logits: Float[Tensor, "b c *s"],
-        target: Num[Tensor, "b #c *s"],
+        logits: Logits,
+        target: Labels,
         *,
-        valid: Bool[Tensor, "b 1 *s"] | None = None,
+        valid: Known = None,
+        probs: Probs | None = None,
         **maps: Tensor,
-    ) -> Float[Tensor, ""]:
-        return self.of_probs(self.probs(logits), maps["image"], valid)
-
-    def of_probs(
-        self,
-        probs: Float[Tensor, "b k *s"],
-        image: Tensor,
-        valid: Bool[Tensor, "b 1 *s"] | None,
-    ) -> Float[Tensor, ""]:
-        """The loss where probabilities are at hand already."""
+    ) -> Value:
+        probs, image = self.probs(logits) if probs is None else probs, maps["image"]
         if not image.is_floating_point() or image.shape[1] < (self.image_channels or 1):
             raise ValueError(
                 f"image must be floating point with at least {self.image_channels or 1} channels, "

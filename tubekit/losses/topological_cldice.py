@@ -11,7 +11,7 @@ from tubekit import _check
 from tubekit._accept import Whole, whole
 from tubekit._recorded import recorded, refuse_export
 from tubekit.geometry import topological_skeleton
-from tubekit.losses.base import SegmentationLoss, nonnegative
+from tubekit.losses.base import Probs, SegmentationLoss, Value, nonnegative, positive
 from tubekit.losses.cldice import POOLED, centerline_dice
 
 
@@ -119,18 +119,15 @@ class TopologicalClDiceLoss(SegmentationLoss):
     ) -> None:
         super().__init__(reduction=reduction, **options)
         _check.option("method", method, ("boolean", "euler"))
-        nonnegative(beta=beta, tau=tau, smooth=smooth)
-        if tau == 0:
-            raise ValueError("tau must be above 0, got 0; 1 is the paper's value")
+        nonnegative(beta=beta, smooth=smooth)
+        positive(tau=tau)
         self.iterations = whole("iterations", iterations)
         self.method: str = method
         self.beta, self.tau, self.smooth = beta, tau, smooth
         self.seed = index(seed)
         self.register_buffer("draws", torch.zeros((), dtype=torch.int64))
 
-    def from_probs(
-        self, probs: Float[Tensor, "b k *s"], masks: Float[Tensor, "b k *s"], **maps: Tensor
-    ) -> Float[Tensor, "..."]:
+    def from_probs(self, probs: Probs, masks: Probs, **maps: Tensor) -> Value:
         noisy = self.training and self.beta > 0
         score = topological_cldice(
             probs,

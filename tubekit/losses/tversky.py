@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tubekit import _check
-from tubekit.losses.base import SegmentationLoss, nonnegative
+from tubekit.losses.base import Probs, SegmentationLoss, Value, nonnegative
 from tubekit.losses.classes import total
 
 
@@ -88,9 +88,7 @@ class TverskyLoss(SegmentationLoss):
         self.alpha, self.beta = alpha, beta
         self.smooth, self.batch = smooth, batch
 
-    def from_probs(
-        self, probs: Float[Tensor, "b k *s"], masks: Float[Tensor, "b k *s"], **maps: Tensor
-    ) -> Float[Tensor, "..."]:
+    def from_probs(self, probs: Probs, masks: Probs, **maps: Tensor) -> Value:
         index = tversky_index(
             probs, masks, alpha=self.alpha, beta=self.beta, smooth=self.smooth, batch=self.batch
         )

@@ -1,13 +1,13 @@
-"""What the networks share: one layer, its initialisation, and the check of the input."""
+"""What the networks share: one layer, its initialisation, and the checks of arguments and input."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tubekit import _check
+from tubekit import _accept, _check
 
 CONVS: dict[int, type[nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
 TRANSPOSED_CONVS: dict[int, type[nn.Module]] = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
@@ -24,15 +24,35 @@ def conv_norm(
     in_channels: int,
     out_channels: int,
     *,
-    kernel: Sequence[int],
-    stride: Sequence[int],
-    norm: str,
-    bias: bool,
+    kernel: int | Sequence[int] = 3,
+    stride: int | Sequence[int] = 1,
+    norm: str = "instance",
+    bias: bool = False,
+    leak: float | None = None,
 ) -> nn.Sequential:
-    """Convolution with "same" zero padding, then an affine normalisation with eps 1e-5."""
+    """Convolution with "same" zero padding, then an affine normalisation with eps 1e-5.
+
+    Args:
+        ndim: 2 or 3 spatial axes.
+        in_channels: of the features.
+        out_channels: of the result.
+        kernel: voxels, odd, for all axes or one per axis.
+        stride: for all axes or one per axis.
+        norm: one of ``NORMS``.
+        bias: the convolution has a bias, which the normalisation cancels.
+        leak: append the ``activation`` of this slope; ``None`` appends none.
+    """
+    kernel = (kernel,) * ndim if isinstance(kernel, int) else tuple(kernel)
+    stride = (stride,) * ndim if isinstance(stride, int) else tuple(stride)
     padding = tuple(k // 2 for k in kernel)
-    conv = CONVS[ndim](in_channels, out_channels, tuple(kernel), tuple(stride), padding, bias=bias)
-    return nn.Sequential(conv, NORMS[norm][ndim](out_channels, eps=1e-5, affine=True))
+    conv = CONVS[ndim](in_channels, out_channels, kernel, stride, padding, bias=bias)
+    layer = nn.Sequential(conv, NORMS[norm][ndim](out_channels, eps=1e-5, affine=True))
+    return layer if leak is None else layer.append(activation(leak))
+
+
+def activation(leak: float) -> nn.Module:
+    """ReLU, or LeakyReLU with a slope below zero."""
+    return nn.LeakyReLU(leak, inplace=True) if leak else nn.ReLU(inplace=True)
 
 
 def kaiming(network: nn.Module, *, leak: float) -> None:
@@ -54,19 +74,56 @@ def per_axis(
     Raises:
         ValueError: not one value per stage, or a tuple that has not one entry per axis.
     """
-    full = tuple((v,) * ndim if isinstance(v, int) else tuple(v) for v in values)
-    if len(full) != stages or any(len(v) != ndim or min(v) < 1 for v in full):
+    if len(values) != stages:
         raise ValueError(
-            f"{name} needs one positive integer or one tuple of {ndim} for each of the {stages} "
-            f"stages, got {tuple(values)}; give {name} as many entries as features has"
+            f"{name} needs one entry for each of the {stages} stages, got {tuple(values)}; give "
+            f"{name} as many entries as features has"
         )
-    return full
+    return tuple(_accept.per_axis(name, value, ndim) for value in values)
+
+
+def check_arguments(
+    network: str,
+    ndim: int,
+    in_channels: int,
+    out_channels: int,
+    *,
+    norm: str = "instance",
+    lengths: Mapping[str, int] | None = None,
+    **counts: int | Sequence[int],
+) -> None:
+    """Raise ValueError unless a network can be made of these arguments.
+
+    Args:
+        network: its name, for the message.
+        ndim: 2 or 3 spatial axes.
+        in_channels: at least 1.
+        out_channels: at least 1.
+        norm: one of ``NORMS``.
+        lengths: how many entries a sequence must have, by name.
+        **counts: integers of at least 1, or sequences of them; ``features`` has two or more.
+    """
+    _check.option("ndim", ndim, tuple(CONVS))
+    _check.option("norm", norm, tuple(NORMS))
+    counts |= {"in_channels": in_channels, "out_channels": out_channels}
+    for name, value in counts.items():
+        entries = tuple(value) if isinstance(value, Sequence) else (value,)
+        wanted = (lengths or {}).get(name, len(entries))
+        if len(entries) != wanted or (name == "features" and wanted < 2):
+            many = "2 or more" if name == "features" else wanted
+            raise ValueError(
+                f"{network} needs {many} entries in {name}, got {value}; add or remove some"
+            )
+        for entry in entries:
+            _accept.whole(f"{name} of {network}", entry)
 
 
 def check_image(
     image: Tensor, *, channels: int, divisor: tuple[int, ...], weights: nn.Module
 ) -> None:
     """Raise ValueError unless a network with these properties and ``weights`` can take ``image``.
+
+    Every ``forward`` asks it first; the message says how to pad.
 
     The coarsest level must keep two voxels or more: over a single one an instance norm is 0
     whatever the image shows.

@@ -6,8 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tubekit import _check
-from tubekit.networks.blocks import CONVS, NORMS, conv_norm
+from tubekit.networks.blocks import CONVS, check_arguments, conv_norm
 
 REDUCTION = 8  # channels per channel of a query
 
@@ -52,8 +51,7 @@ class SpatialAttention(nn.Module):
         self, ndim: int, channels: int, *, norm: str = "batch", scaled: bool = False
     ) -> None:
         super().__init__()
-        _check.option("ndim", ndim, tuple(CONVS))
-        _check.option("norm", norm, tuple(NORMS))
+        check_arguments("spatial attention", ndim, channels, channels, norm=norm)
         if channels < REDUCTION:
             raise ValueError(
                 f"spatial attention needs {REDUCTION} channels or more, got {channels}; "
@@ -63,16 +61,8 @@ class SpatialAttention(nn.Module):
         def line(axis: int) -> nn.Sequential:
             kernel = [1] * ndim
             kernel[axis] = 3
-            layer = conv_norm(
-                ndim,
-                channels,
-                channels // REDUCTION,
-                kernel=kernel,
-                stride=(1,) * ndim,
-                norm=norm,
-                bias=True,
-            )
-            return layer.append(nn.ReLU(inplace=True))
+            size = channels // REDUCTION
+            return conv_norm(ndim, channels, size, kernel=kernel, norm=norm, bias=True, leak=0.0)
 
         self.query, self.key = line(-1), line(-2)
         self.judge = line(-3) if ndim == 3 else None

@@ -1,55 +1,24 @@
 """CS2-Net: a residual U-Net with channel and spatial attention at its coarsest level."""
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tubekit import _check
 from tubekit._accept import numbers, taking
 from tubekit.networks.blocks import (
     CONVS,
-    NORMS,
     TRANSPOSED_CONVS,
+    check_arguments,
     check_image,
-    conv_norm,
     kaiming,
 )
-from tubekit.networks.channel_spatial_attention import REDUCTION, ChannelSpatialAttention
-from tubekit.networks.stages import halve
-
-
-def _double_conv(ndim: int, channels_in: int, channels_out: int, norm: str) -> nn.Sequential:
-    """Twice convolution of 3, normalisation and ReLU."""
-    layers: list[nn.Module] = []
-    for channels in (channels_in, channels_out):
-        layers += (
-            conv_norm(
-                ndim,
-                channels,
-                channels_out,
-                kernel=(3,) * ndim,
-                stride=(1,) * ndim,
-                norm=norm,
-                bias=True,
-            ),
-            nn.ReLU(inplace=True),
-        )
-    return nn.Sequential(*layers)
-
-
-class _Residual(nn.Module):
-    """ReLU(body(x) + shortcut(x)) with a 1x1 convolution as shortcut; the body ends in a ReLU."""
-
-    def __init__(self, ndim: int, channels_in: int, channels_out: int, norm: str) -> None:
-        super().__init__()
-        self.body = _double_conv(ndim, channels_in, channels_out, norm)
-        self.shortcut = CONVS[ndim](channels_in, channels_out, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(self.body(x) + self.shortcut(x))
+from tubekit.networks.channel_spatial_attention import ChannelSpatialAttention
+from tubekit.networks.residual import Residual
+from tubekit.networks.stages import conv_stage, halve
 
 
 class CS2Net(nn.Module):
@@ -106,40 +75,25 @@ class CS2Net(nn.Module):
         as_released: bool = False,
     ) -> None:
         super().__init__()
-        _check.option("ndim", ndim, tuple(CONVS))
-        _check.option("norm", norm, tuple(NORMS))
-        if (
-            len(features) < 2
-            or min(*features, in_channels, out_channels) < 1
-            or features[-1] < REDUCTION
-        ):
-            raise ValueError(
-                "CS2-Net needs two levels or more, positive channel counts and at least "
-                f"{REDUCTION} features at the last level, got features {tuple(features)}, "
-                f"in_channels {in_channels}, out_channels {out_channels}; raise what is too small"
-            )
+        check_arguments("CS2Net", ndim, in_channels, out_channels, norm=norm, features=features)
         self.in_channels = in_channels
         self.divisor = (2 ** (len(features) - 1),) * ndim
-        inputs = (in_channels, *features[:-1])
+        stage = partial(conv_stage, ndim, norm=norm, bias=True, leak=0.0)
         self.encoder = nn.ModuleList(
-            _Residual(ndim, a, b, norm) for a, b in zip(inputs, features, strict=True)
+            Residual(stage(a, b), CONVS[ndim](a, b, 1))
+            for a, b in pairwise((in_channels, *features))
         )
         self.attention = ChannelSpatialAttention(
             ndim, features[-1], norm=norm, scaled=scaled, as_released=as_released
         )
         pairs = list(pairwise(features))  # fine to coarse
         self.ups = nn.ModuleList(TRANSPOSED_CONVS[ndim](b, a, 2, 2) for a, b in pairs)
-        self.decoder = nn.ModuleList(_double_conv(ndim, 2 * a, a, norm) for a, _ in pairs)
+        self.decoder = nn.ModuleList(stage(2 * a, a) for a, _ in pairs)
         self.head = CONVS[ndim](features[0], out_channels, 1)
         kaiming(self, leak=0.0)
 
     def forward(self, image: Float[Tensor, "b c *s"]) -> Float[Tensor, "b k *s"]:
-        """Logits at the size of the image.
-
-        Raises:
-            ValueError: channels, type or size of the image do not fit; the message says how to
-                pad.
-        """
+        """Logits at the size of the image."""
         check_image(image, channels=self.in_channels, divisor=self.divisor, weights=self)
         skips = []
         x = image

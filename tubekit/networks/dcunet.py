@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from torch import nn
 
 from tubekit._accept import numbers, taking
-from tubekit.networks.blocks import LEAK, NORMS, kaiming
+from tubekit.networks.blocks import LEAK, NORMS, check_arguments, kaiming
 from tubekit.networks.deformable_conv import DeformableConv
-from tubekit.networks.stages import UShape, check_widths, conv_stage
+from tubekit.networks.stages import UShape, conv_stage
 
 
 class DCUNet(UShape):
@@ -57,7 +57,7 @@ class DCUNet(UShape):
         *,
         features: Sequence[int] = (16, 32, 64, 128),
     ) -> None:
-        check_widths("DCUNet", ndim, in_channels, out_channels, features)
+        check_arguments("DCUNet", ndim, in_channels, out_channels, features=features)
 
         def encode(channels_in: int, channels_out: int) -> nn.Sequential:
             layers: list[nn.Module] = []

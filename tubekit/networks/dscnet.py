@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from torch import nn
 
 from tubekit._accept import numbers, taking
-from tubekit.networks.blocks import kaiming
+from tubekit.networks.blocks import check_arguments, kaiming
 from tubekit.networks.snake_conv import DynamicSnakeConv
-from tubekit.networks.stages import UShape, check_widths
+from tubekit.networks.stages import UShape
 
 
 class DSCNet(UShape):
@@ -58,7 +58,7 @@ class DSCNet(UShape):
         kernel: int = 9,
         extent: float = 1.0,
     ) -> None:
-        check_widths("DSCNet", ndim, in_channels, out_channels, features)
+        check_arguments("DSCNet", ndim, in_channels, out_channels, features=features)
 
         def stage(channels_in: int, channels_out: int) -> nn.Module:
             return DynamicSnakeConv(ndim, channels_in, channels_out, kernel=kernel, extent=extent)

@@ -1,70 +1,36 @@
 """HRNetV2: parallel branches of several resolutions that exchange features again and again."""
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import permutations
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tubekit import _check
 from tubekit._accept import numbers, taking
-from tubekit.networks.blocks import CONVS, check_image, conv_norm, kaiming
+from tubekit.networks.blocks import CONVS, check_arguments, check_image, conv_norm, kaiming
+from tubekit.networks.residual import Residual
 from tubekit.networks.stages import resize
 
-
-def _conv(
-    ndim: int,
-    channels_in: int,
-    channels_out: int,
-    *,
-    kernel: int = 3,
-    stride: int = 1,
-    relu: bool = True,
-) -> nn.Sequential:
-    """Convolution without bias, batch norm and, unless ``relu`` is False, ReLU."""
-    layer = conv_norm(
-        ndim,
-        channels_in,
-        channels_out,
-        kernel=(kernel,) * ndim,
-        stride=(stride,) * ndim,
-        norm="batch",
-        bias=False,
-    )
-    return layer.append(nn.ReLU(inplace=True)) if relu else layer
+_conv_norm = partial(conv_norm, norm="batch")
+_conv_relu = partial(_conv_norm, leak=0.0)
 
 
-class _Residual(nn.Module):
-    """ReLU(body(x) + shortcut(x)) of He et al., CVPR 2016."""
-
-    def __init__(self, ndim: int, body: nn.Module, channels_in: int, channels_out: int) -> None:
-        super().__init__()
-        self.body = body
-        self.shortcut = (
-            nn.Identity()
-            if channels_in == channels_out
-            else _conv(ndim, channels_in, channels_out, kernel=1, relu=False)
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(self.body(x) + self.shortcut(x))
+def _basic(ndim: int, channels: int) -> Residual:
+    first = _conv_relu(ndim, channels, channels)
+    return Residual(nn.Sequential(first, _conv_norm(ndim, channels, channels)))
 
 
-def _basic(ndim: int, channels: int) -> _Residual:
+def _bottleneck(ndim: int, channels_in: int) -> Residual:
     body = nn.Sequential(
-        _conv(ndim, channels, channels), _conv(ndim, channels, channels, relu=False)
+        _conv_relu(ndim, channels_in, 64, kernel=1),
+        _conv_relu(ndim, 64, 64),
+        _conv_norm(ndim, 64, 256, kernel=1),
     )
-    return _Residual(ndim, body, channels, channels)
-
-
-def _bottleneck(ndim: int, channels_in: int) -> _Residual:
-    body = nn.Sequential(
-        _conv(ndim, channels_in, 64, kernel=1),
-        _conv(ndim, 64, 64),
-        _conv(ndim, 64, 256, kernel=1, relu=False),
+    return Residual(
+        body, None if channels_in == 256 else _conv_norm(ndim, channels_in, 256, kernel=1)
     )
-    return _Residual(ndim, body, channels_in, 256)
 
 
 class _Exchange(nn.Module):
@@ -85,12 +51,12 @@ class _Exchange(nn.Module):
     @staticmethod
     def _path(ndim: int, widths: list[int], source: int, target: int) -> nn.Module:
         if source > target:  # coarse to fine: match the channels here, upsample in forward
-            return _conv(ndim, widths[source], widths[target], kernel=1, relu=False)
+            return _conv_norm(ndim, widths[source], widths[target], kernel=1)
         halvings = [
-            _conv(ndim, widths[source], widths[source], stride=2)
+            _conv_relu(ndim, widths[source], widths[source], stride=2)
             for _ in range(target - source - 1)
         ]
-        last = _conv(ndim, widths[source], widths[target], stride=2, relu=False)
+        last = _conv_norm(ndim, widths[source], widths[target], stride=2)
         return nn.Sequential(*halvings, last)
 
     def forward(self, xs: list[Tensor]) -> list[Tensor]:
@@ -149,26 +115,30 @@ class HRNet(nn.Module):
         blocks: int = 4,
     ) -> None:
         super().__init__()
-        _check.option("ndim", ndim, tuple(CONVS))
-        if len(modules) != 4 or min(in_channels, out_channels, width, blocks, *modules) < 1:
-            raise ValueError(
-                "HRNet needs positive channels, width and blocks and four positive module counts, "
-                f"got in_channels {in_channels}, out_channels {out_channels}, width {width}, "
-                f"modules {modules}, blocks {blocks}; the paper has modules=(1, 1, 4, 3), blocks=4"
-            )
+        check_arguments(
+            "HRNet",
+            ndim,
+            in_channels,
+            out_channels,
+            lengths={"modules": 4},
+            width=width,
+            modules=modules,
+            blocks=blocks,
+        )
         self.in_channels = in_channels
         self.divisor = (32,) * ndim
         self.stem = nn.Sequential(
-            _conv(ndim, in_channels, 64, stride=2), _conv(ndim, 64, 64, stride=2)
+            _conv_relu(ndim, in_channels, 64, stride=2), _conv_relu(ndim, 64, 64, stride=2)
         )
         self.stage1 = nn.Sequential(
             *(_bottleneck(ndim, 64 if i == 0 else 256) for i in range(modules[0] * blocks))
         )
         widths = [width << branch for branch in range(4)]
-        self.start = _conv(ndim, 256, width)  # stage 1 to the finest branch
+        self.start = _conv_relu(ndim, 256, width)  # stage 1 to the finest branch
         # Each stage adds one branch at half the resolution of the coarsest one so far.
         self.grow = nn.ModuleList(
-            _conv(ndim, 256 if i == 0 else widths[i], widths[i + 1], stride=2) for i in range(3)
+            _conv_relu(ndim, 256 if i == 0 else widths[i], widths[i + 1], stride=2)
+            for i in range(3)
         )
         self.stages = nn.ModuleList(
             nn.Sequential(
@@ -176,17 +146,12 @@ class HRNet(nn.Module):
             )
             for i in range(3)
         )
-        self.mix = _conv(ndim, sum(widths), sum(widths), kernel=1)
+        self.mix = _conv_relu(ndim, sum(widths), sum(widths), kernel=1)
         kaiming(self, leak=0.0)
         self.head = CONVS[ndim](sum(widths), out_channels, 1)
 
     def forward(self, image: Float[Tensor, "b c *s"]) -> Float[Tensor, "b k *s"]:
-        """Logits at the size of the image.
-
-        Raises:
-            ValueError: channels, type or size of the image do not fit; the message says how to
-                pad.
-        """
+        """Logits at the size of the image."""
         check_image(image, channels=self.in_channels, divisor=self.divisor, weights=self)
         features = self.stage1(self.stem(image))  # (b 256 *s/4)
         xs = [self.start(features), self.grow[0](features)]

@@ -8,8 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tubekit import _check
-from tubekit.networks.blocks import CONVS, LEAK, MAX_POOLS, check_image, conv_norm
+from tubekit.networks.blocks import CONVS, LEAK, MAX_POOLS, activation, check_image, conv_norm
 
 
 def conv_stage(
@@ -18,36 +17,23 @@ def conv_stage(
     out_channels: int,
     *,
     blocks: int = 2,
-    kernel: Sequence[int] | None = None,
-    stride: Sequence[int] | None = None,
+    kernel: int | Sequence[int] = 3,
+    stride: int | Sequence[int] = 1,
     norm: str = "instance",
     bias: bool = False,
+    leak: float = LEAK,
 ) -> nn.Sequential:
-    """``blocks`` times convolution, normalisation, LeakyReLU(0.01); the first one has the stride.
+    """``blocks`` times convolution, normalisation, activation; the first one has the stride.
 
-    Args:
-        ndim: 2 or 3 spatial axes.
-        in_channels: of the features.
-        out_channels: of every block.
-        blocks: how many.
-        kernel: voxels per axis, odd; ``None`` is 3.
-        stride: per axis, of the first block; ``None`` is 1.
-        norm: ``"instance"`` or ``"batch"``.
-        bias: convolutions have a bias, which the normalisation cancels.
+    Arguments as in ``conv_norm``.
     """
-    one = (1,) * ndim
     layers: list[nn.Module] = []
     for block in range(blocks):
+        inputs, step = (out_channels, 1) if block else (in_channels, stride)
         layer = conv_norm(
-            ndim,
-            out_channels if block else in_channels,
-            out_channels,
-            kernel=kernel or (3,) * ndim,
-            stride=one if block else stride or one,
-            norm=norm,
-            bias=bias,
+            ndim, inputs, out_channels, kernel=kernel, stride=step, norm=norm, bias=bias
         )
-        layers += [layer, nn.LeakyReLU(LEAK, inplace=True)]
+        layers += [layer, activation(leak)]
     return nn.Sequential(*layers)
 
 
@@ -62,19 +48,6 @@ def resize(features: Float[Tensor, "b c *s"], size: Sequence[int]) -> Float[Tens
         return features
     mode = "bilinear" if features.ndim == 4 else "trilinear"
     return F.interpolate(features, size=tuple(size), mode=mode, align_corners=False)
-
-
-def check_widths(
-    network: str, ndim: int, in_channels: int, out_channels: int, features: Sequence[int]
-) -> None:
-    """Raise ValueError unless these can be the arguments of a network with two levels or more."""
-    _check.option("ndim", ndim, tuple(CONVS))
-    if len(features) < 2 or min(*features, in_channels, out_channels) < 1:
-        raise ValueError(
-            f"{network} needs two stages or more and positive channel counts, got features "
-            f"{tuple(features)}, in_channels {in_channels}, out_channels {out_channels}; "
-            "raise what is too small"
-        )
 
 
 class UShape(nn.Module):
@@ -108,8 +81,7 @@ class UShape(nn.Module):
         super().__init__()
         self.in_channels = in_channels
         self.divisor = (2 ** (len(features) - 1),) * ndim
-        inputs = (in_channels, *features[:-1])
-        self.encoder = nn.ModuleList(encode(i, o) for i, o in zip(inputs, features, strict=True))
+        self.encoder = nn.ModuleList(encode(i, o) for i, o in pairwise((in_channels, *features)))
         # Fine to coarse, as everywhere.
         self.decoder = nn.ModuleList(
             decode(fine + coarse, fine) for fine, coarse in pairwise(features)
@@ -117,12 +89,7 @@ class UShape(nn.Module):
         self.head = CONVS[ndim](features[0], out_channels, 1)
 
     def forward(self, image: Float[Tensor, "b c *s"]) -> Float[Tensor, "b k *s"]:
-        """Logits at the size of the image.
-
-        Raises:
-            ValueError: channels, type or size of the image do not fit; the message says how to
-                pad.
-        """
+        """Logits at the size of the image."""
         check_image(image, channels=self.in_channels, divisor=self.divisor, weights=self)
         skips = [self.encoder[0](image)]
         for stage in self.encoder[1:]:

@@ -1,64 +1,23 @@
 """TransUNet: convolutions see detail, a transformer on their coarsest features sees the whole."""
 
 from collections.abc import Sequence
-from math import gcd
+from functools import partial
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from tubekit import _check
-from tubekit._accept import numbers, taking
-from tubekit.networks.blocks import CONVS, MAX_POOLS, NORMS, check_image, conv_norm, kaiming
-
-CONVOLVE = {2: F.conv2d, 3: F.conv3d}
-LINEAR = {2: "bilinear", 3: "trilinear"}
-GROUPS = 32  # of group norm, fewer where the channels are not a multiple
-
-
-class _StandardConv(nn.Module):
-    """Convolution whose kernels are brought to mean 0 and variance 1 at each call (Qiao 2019)."""
-
-    def __init__(self, ndim: int, inputs: int, outputs: int, kernel: int, stride: int = 1) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(outputs, inputs, *(kernel,) * ndim))
-        nn.init.kaiming_normal_(self.weight)
-        self.stride, self.padding = stride, kernel // 2
-
-    def forward(self, x: Tensor) -> Tensor:
-        weight = F.layer_norm(self.weight, self.weight.shape[1:], eps=1e-5)
-        return CONVOLVE[x.ndim - 2](x, weight, None, self.stride, self.padding)
-
-
-def _conv_group_norm(
-    ndim: int, inputs: int, outputs: int, kernel: int, stride: int = 1
-) -> nn.Sequential:
-    return nn.Sequential(
-        _StandardConv(ndim, inputs, outputs, kernel, stride),
-        nn.GroupNorm(gcd(GROUPS, outputs), outputs, eps=1e-6),
-    )
-
-
-class _Bottleneck(nn.Module):
-    """ReLU(body(x) + shortcut(x)); the body narrows to a quarter and carries the stride."""
-
-    def __init__(self, ndim: int, inputs: int, outputs: int, stride: int) -> None:
-        super().__init__()
-        middle = outputs // 4
-        self.body = nn.Sequential(
-            _conv_group_norm(ndim, inputs, middle, 1).append(nn.ReLU(inplace=True)),
-            _conv_group_norm(ndim, middle, middle, 3, stride).append(nn.ReLU(inplace=True)),
-            _conv_group_norm(ndim, middle, outputs, 1),
-        )
-        self.shortcut: nn.Module = nn.Identity()
-        if inputs != outputs:
-            self.shortcut = nn.Sequential(  # here every channel is a group of its own
-                _StandardConv(ndim, inputs, outputs, 1, stride), nn.GroupNorm(outputs, outputs)
-            )
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(self.body(x) + self.shortcut(x))
+from tubekit._accept import numbers, per_axis, taking
+from tubekit.networks.blocks import (
+    CONVS,
+    MAX_POOLS,
+    check_arguments,
+    check_image,
+    conv_norm,
+    kaiming,
+)
+from tubekit.networks.residual import standard_bottleneck, standard_conv_norm
+from tubekit.networks.stages import resize
 
 
 class TransUNet(nn.Module):
@@ -138,20 +97,22 @@ class TransUNet(nn.Module):
         norm: str = "batch",
     ) -> None:
         super().__init__()
-        _check.option("ndim", ndim, tuple(CONVS))
-        _check.option("norm", norm, tuple(NORMS))
-        cells = (grid,) * ndim if isinstance(grid, int) else tuple(grid)
-        if (
-            (len(blocks), len(decoder), len(cells)) != (3, 5, ndim)
-            or min(in_channels, out_channels, width, hidden, layers, heads, mlp) < 1
-            or min(*blocks, *decoder, *cells) < 1
-        ):
-            raise ValueError(
-                "TransUNet needs positive numbers, three of blocks, five of decoder and one of "
-                f"grid per axis, got in_channels {in_channels}, out_channels {out_channels}, width "
-                f"{width}, blocks {tuple(blocks)}, hidden {hidden}, layers {layers}, heads {heads}"
-                f", mlp {mlp}, decoder {tuple(decoder)}, grid {cells}; correct these"
-            )
+        check_arguments(
+            "TransUNet",
+            ndim,
+            in_channels,
+            out_channels,
+            norm=norm,
+            lengths={"blocks": 3, "decoder": 5},
+            width=width,
+            blocks=blocks,
+            hidden=hidden,
+            layers=layers,
+            heads=heads,
+            mlp=mlp,
+            decoder=decoder,
+        )
+        cells = per_axis("grid", grid, ndim)
         if hidden % heads or not 0 <= dropout < 1:
             raise ValueError(
                 "hidden must be a multiple of heads and dropout lie in [0, 1), got hidden "
@@ -159,14 +120,14 @@ class TransUNet(nn.Module):
             )
         self.in_channels = in_channels
         self.divisor = (16,) * ndim
-        self.linear = LINEAR[ndim]
 
-        self.stem = _conv_group_norm(ndim, in_channels, width, 7, 2).append(nn.ReLU(inplace=True))
+        self.stem = standard_conv_norm(ndim, in_channels, width, 7, 2)
         widths = [width, 4 * width, 8 * width, 16 * width]
         self.stages = nn.ModuleList()
         for i, number in enumerate(blocks):
-            first = _Bottleneck(ndim, widths[i], widths[i + 1], 1 if i == 0 else 2)
-            rest = (_Bottleneck(ndim, widths[i + 1], widths[i + 1], 1) for _ in range(number - 1))
+            outer, inner = widths[i], widths[i + 1]
+            first = standard_bottleneck(ndim, outer, inner, 1 if i == 0 else 2)
+            rest = (standard_bottleneck(ndim, inner, inner) for _ in range(number - 1))
             self.stages.append(nn.Sequential(first, *rest))
 
         self.embed = CONVS[ndim](widths[-1], hidden, 1)
@@ -190,13 +151,7 @@ class TransUNet(nn.Module):
             nn.LayerNorm(hidden, eps=1e-6),
         )
 
-        def conv(channels_in: int, channels_out: int) -> nn.Sequential:
-            kernel, stride = (3,) * ndim, (1,) * ndim
-            layer = conv_norm(
-                ndim, channels_in, channels_out, kernel=kernel, stride=stride, norm=norm, bias=False
-            )
-            return layer.append(nn.ReLU(inplace=True))
-
+        conv = partial(conv_norm, ndim, norm=norm, leak=0.0)
         self.neck = conv(hidden, decoder[0])
         skips = (widths[2], widths[1], widths[0], 0)
         self.decoder = nn.ModuleList(
@@ -208,9 +163,7 @@ class TransUNet(nn.Module):
 
     def positions(self, cells: Sequence[int]) -> Float[Tensor, "1 h *g"]:
         """The position embedding for a grid of this many tokens per axis."""
-        if tuple(cells) == tuple(self.position.shape[2:]):
-            return self.position
-        return F.interpolate(self.position, tuple(cells), mode=self.linear, align_corners=False)
+        return resize(self.position, cells)
 
     def _attended(self, tokens: Float[Tensor, "b n h"]) -> Float[Tensor, "b n h"]:
         """The transformer; while traced without torch's fused layers, which ONNX does not have."""
@@ -224,12 +177,7 @@ class TransUNet(nn.Module):
             torch.backends.mha.set_fastpath_enabled(True)
 
     def forward(self, image: Float[Tensor, "b c *s"]) -> Float[Tensor, "b k *s"]:
-        """Logits at the size of the image.
-
-        Raises:
-            ValueError: channels, type or size of the image do not fit; the message says how to
-                pad.
-        """
+        """Logits at the size of the image."""
         check_image(image, channels=self.in_channels, divisor=self.divisor, weights=self)
         x = self.stem(image)
         features = [x]  # at 1/2, 1/4, 1/8, 1/16
@@ -243,6 +191,6 @@ class TransUNet(nn.Module):
         tokens = self._attended(self.dropout(tokens))
         x = self.neck(tokens.transpose(1, 2).unflatten(2, grid))
         for stage in self.decoder:
-            x = F.interpolate(x, scale_factor=2, mode=self.linear, align_corners=False)
+            x = resize(x, [2 * size for size in x.shape[2:]])
             x = stage(torch.cat((x, features.pop()), dim=1) if features else x)
         return self.head(x)

@@ -7,13 +7,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tubekit import _check
 from tubekit._accept import numbers, taking
 from tubekit.networks.blocks import (
     CONVS,
     LEAK,
-    NORMS,
     TRANSPOSED_CONVS,
+    check_arguments,
     check_image,
     kaiming,
     per_axis,
@@ -77,14 +76,15 @@ class UNet(nn.Module):
         conv_bias: bool = True,
     ) -> None:
         super().__init__()
-        _check.option("ndim", ndim, tuple(CONVS))
-        _check.option("norm", norm, tuple(NORMS))
-        if len(features) < 2 or min(*features, in_channels, out_channels, blocks_per_stage) < 1:
-            raise ValueError(
-                "a U-Net needs two stages or more and positive channel and block counts, got "
-                f"features {tuple(features)}, in_channels {in_channels}, out_channels "
-                f"{out_channels}, blocks_per_stage {blocks_per_stage}; raise what is too small"
-            )
+        check_arguments(
+            "UNet",
+            ndim,
+            in_channels,
+            out_channels,
+            norm=norm,
+            features=features,
+            blocks_per_stage=blocks_per_stage,
+        )
         n = len(features)
         steps = per_axis("strides", strides or (1, *(2,) * (n - 1)), n, ndim)
         kernels = per_axis("kernel_sizes", kernel_sizes or (3,) * n, n, ndim)
@@ -98,7 +98,7 @@ class UNet(nn.Module):
         self.in_channels = in_channels
         self.divisor = tuple(prod(axis) for axis in zip(*steps, strict=True))
 
-        def stage(channels_in: int, level: int, stride: Sequence[int]) -> nn.Sequential:
+        def stage(channels_in: int, level: int, stride: int | Sequence[int]) -> nn.Sequential:
             return conv_stage(
                 ndim,
                 channels_in,
@@ -117,19 +117,14 @@ class UNet(nn.Module):
             fine, coarse, stride = features[level], features[level + 1], steps[level + 1]
             up = TRANSPOSED_CONVS[ndim](coarse, fine, stride, stride, bias=conv_bias)
             self.ups.append(up)
-            self.decoder.append(stage(2 * fine, level, (1,) * ndim))
+            self.decoder.append(stage(2 * fine, level, 1))
             if level == 0 or deep_supervision:
                 self.heads.append(CONVS[ndim](fine, out_channels, 1))
         self.deep_supervision = deep_supervision
         kaiming(self, leak=LEAK)
 
     def forward(self, image: Float[Tensor, "b c *s"]) -> Tensor | SegOutput:
-        """Logits (b k *s); with deep supervision a SegOutput that adds the coarser levels.
-
-        Raises:
-            ValueError: channels, type or size of the image do not fit; the message says how to
-                pad.
-        """
+        """Logits (b k *s); with deep supervision a SegOutput that adds the coarser levels."""
         check_image(image, channels=self.in_channels, divisor=self.divisor, weights=self)
         skips = []
         x = image

@@ -1,14 +1,22 @@
 """UNet++: a U-Net whose skip connections are nested and dense."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from tubekit._accept import numbers, taking
-from tubekit.networks.blocks import CONVS, LEAK, TRANSPOSED_CONVS, check_image, kaiming
-from tubekit.networks.stages import check_widths, conv_stage, halve
+from tubekit.networks.blocks import (
+    CONVS,
+    LEAK,
+    TRANSPOSED_CONVS,
+    check_arguments,
+    check_image,
+    kaiming,
+)
+from tubekit.networks.stages import conv_stage, halve
 from tubekit.types import SegOutput
 
 
@@ -59,7 +67,7 @@ class UNetPlusPlus(nn.Module):
         deep_supervision: bool = False,
     ) -> None:
         super().__init__()
-        check_widths("UNetPlusPlus", ndim, in_channels, out_channels, features)
+        check_arguments("UNetPlusPlus", ndim, in_channels, out_channels, features=features)
         last = len(features) - 1
         if deep_supervision and last < 2:
             raise ValueError(
@@ -69,9 +77,8 @@ class UNetPlusPlus(nn.Module):
         self.in_channels = in_channels
         self.deep_supervision = deep_supervision
         self.divisor = (2**last,) * ndim
-        inputs = (in_channels, *features[:-1])
         self.encoder = nn.ModuleList(
-            conv_stage(ndim, i, o) for i, o in zip(inputs, features, strict=True)
+            conv_stage(ndim, i, o) for i, o in pairwise((in_channels, *features))
         )
         self.ups, self.nodes = nn.ModuleDict(), nn.ModuleDict()
         for level, fine in enumerate(features[:-1]):
@@ -85,12 +92,7 @@ class UNetPlusPlus(nn.Module):
         kaiming(self, leak=LEAK)
 
     def forward(self, image: Float[Tensor, "b c *s"]) -> Tensor | SegOutput:
-        """Logits (b k *s); with deep supervision their mean over all heads, and each head's.
-
-        Raises:
-            ValueError: channels, type or size of the image do not fit; the message says how to
-                pad.
-        """
+        """Logits (b k *s); with deep supervision their mean over all heads, and each head's."""
         check_image(image, channels=self.in_channels, divisor=self.divisor, weights=self)
         rows: list[list[Tensor]] = [[self.encoder[0](image)]]  # nodes so far, level by level
         for stage in self.encoder[1:]:

@@ -8,8 +8,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tubekit._accept import numbers, taking
-from tubekit.networks.blocks import CONVS, LEAK, NORMS, check_image, kaiming
-from tubekit.networks.stages import check_widths, halve, resize
+from tubekit.networks.blocks import CONVS, LEAK, NORMS, check_arguments, check_image, kaiming
+from tubekit.networks.stages import halve, resize
 from tubekit.types import SegOutput
 
 
@@ -97,7 +97,7 @@ class WingsNet(nn.Module):
         deep_supervision: bool = True,
     ) -> None:
         super().__init__()
-        check_widths("WingsNet", ndim, in_channels, out_channels, features)
+        check_arguments("WingsNet", ndim, in_channels, out_channels, features=features)
         self.in_channels = in_channels
         self.deep_supervision = deep_supervision
         self.divisor = (2 ** (len(features) - 1),) * ndim
@@ -127,12 +127,7 @@ class WingsNet(nn.Module):
         kaiming(self, leak=LEAK)
 
     def forward(self, image: Float[Tensor, "b c *s"]) -> Tensor | SegOutput:
-        """The decoder's logits (b k *s); with deep supervision also the encoder's, as ``deep``.
-
-        Raises:
-            ValueError: channels, type or size of the image do not fit; the message says how to
-                pad.
-        """
+        """The decoder's logits (b k *s); with deep supervision also the encoder's, as ``deep``."""
         check_image(image, channels=self.in_channels, divisor=self.divisor, weights=self)
         size = image.shape[2:]
         encoded: list[list[Tensor]] = []

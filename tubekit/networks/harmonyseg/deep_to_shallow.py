@@ -7,8 +7,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tubekit import _check
+from tubekit.networks.blocks import CONVS, LEAK, conv_norm
 from tubekit.networks.harmonyseg.flexible_conv import FlexibleConv
-from tubekit.networks.harmonyseg.layers import conv_relu, pointwise
 from tubekit.networks.stages import resize
 
 FUSED_FEATURES = 8  # channels per level where features instead of logits are fused
@@ -55,13 +55,13 @@ class DeepToShallow(nn.Module):
         self.heads, self.taps = nn.ModuleList(), nn.ModuleList()
         for width in features:
             if fused == "logits" or deep_supervision:
-                self.heads.append(pointwise(ndim, width, out_channels, bias=deep_supervision))
+                self.heads.append(CONVS[ndim](width, out_channels, 1, bias=deep_supervision))
             if fused == "features":
-                self.taps.append(pointwise(ndim, width, FUSED_FEATURES))
+                self.taps.append(CONVS[ndim](width, FUSED_FEATURES, 1, bias=False))
         parts = len(features) * (out_channels if fused == "logits" else FUSED_FEATURES)
         self.fuse = nn.Sequential(
-            conv_relu(ndim, parts, features[0]),
-            pointwise(ndim, features[0], out_channels, bias=True),
+            conv_norm(ndim, parts, features[0], leak=LEAK),
+            CONVS[ndim](features[0], out_channels, 1, bias=True),
         )
 
     def forward(

@@ -6,8 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tubekit._accept import numbers, taking
-from tubekit.networks.blocks import LEAK
-from tubekit.networks.harmonyseg.layers import conv, conv_relu, pointwise
+from tubekit.networks.blocks import CONVS, LEAK, conv_norm
 
 
 class FlexibleConv(nn.Module):
@@ -42,17 +41,14 @@ class FlexibleConv(nn.Module):
         super().__init__()
         width = max(out_channels // 2, 1)
         self.chain = nn.ModuleList(
-            [
-                conv_relu(ndim, in_channels, width, stride=stride),
-                conv_relu(ndim, width, width),
-                conv_relu(ndim, width, width),
-            ]
+            conv_norm(ndim, inputs, width, stride=step, leak=LEAK)
+            for inputs, step in ((in_channels, stride), (width, 1), (width, 1))
         )
-        self.mix = conv(ndim, 3 * width, out_channels, kernel=1)
+        self.mix = conv_norm(ndim, 3 * width, out_channels, kernel=1)
         self.shortcut = (
             nn.Identity()
             if in_channels == out_channels and stride == 1
-            else pointwise(ndim, in_channels, out_channels, stride=stride)
+            else CONVS[ndim](in_channels, out_channels, 1, stride, bias=False)
         )
 
     def forward(self, x: Float[Tensor, "b i *s"]) -> Float[Tensor, "b o *t"]:

@@ -1,6 +1,7 @@
 """HarmonySeg in two and three dimensions."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import cast
 
 import torch
@@ -10,11 +11,17 @@ from torch.nn import functional as F
 
 from tubekit import _check
 from tubekit._accept import numbers, taking
-from tubekit.networks.blocks import CONVS, LEAK, NORMS, check_image, kaiming
+from tubekit.networks.blocks import (
+    CONVS,
+    LEAK,
+    NORMS,
+    check_arguments,
+    check_image,
+    kaiming,
+)
 from tubekit.networks.harmonyseg.deep_mutual_query import DeepMutualQuery
 from tubekit.networks.harmonyseg.deep_to_shallow import DeepToShallow
 from tubekit.networks.harmonyseg.flexible_conv import FlexibleConv
-from tubekit.networks.harmonyseg.layers import pointwise
 from tubekit.networks.harmonyseg.shallow_query import ShallowQuery
 from tubekit.networks.stages import resize
 from tubekit.types import SegOutput
@@ -83,14 +90,15 @@ class HarmonySeg(nn.Module):
         fused: str = "logits",
     ) -> None:
         super().__init__()
-        _check.option("ndim", ndim, tuple(CONVS))
+        check_arguments(
+            "HarmonySeg",
+            ndim,
+            in_channels,
+            out_channels,
+            features=features,
+            vesselness_channels=vesselness_channels,
+        )
         _check.option("fusion", fusion, ("attention", "none"))
-        if len(features) < 2 or min(*features, in_channels, out_channels, vesselness_channels) < 1:
-            raise ValueError(
-                "HarmonySeg needs two levels or more and positive channel counts, got features "
-                f"{tuple(features)}, in_channels {in_channels}, out_channels {out_channels}, "
-                f"vesselness_channels {vesselness_channels}; raise what is too small"
-            )
         if attention_maps and fusion == "none":
             raise ValueError(
                 "attention_maps needs fusion='attention', got fusion='none', which has no "
@@ -110,10 +118,9 @@ class HarmonySeg(nn.Module):
         self.attention_maps = attention_maps
 
         def encoder(channels: int) -> nn.ModuleList:
-            pairs = zip((channels, *features), features, strict=False)
             return nn.ModuleList(
                 FlexibleConv(ndim, i, o, stride=1 if level == 0 else 2)
-                for level, (i, o) in enumerate(pairs)
+                for level, (i, o) in enumerate(pairwise((channels, *features)))
             )
 
         *shallow, deepest = features
@@ -127,7 +134,7 @@ class HarmonySeg(nn.Module):
             )
             self.enrich = nn.ModuleList(_Enrich(ndim, c, 2 * deepest) for c in shallow)
         else:
-            self.enrich = nn.ModuleList(pointwise(ndim, deepest, c) for c in shallow)
+            self.enrich = nn.ModuleList(CONVS[ndim](deepest, c, 1, bias=False) for c in shallow)
         context = 2 * deepest if fusion == "attention" else deepest
         self.decoder = DeepToShallow(
             ndim,
@@ -206,8 +213,8 @@ class _Enrich(nn.Module):
 
     def __init__(self, ndim: int, channels: int, context: int) -> None:
         super().__init__()
-        self.own = pointwise(ndim, channels, channels)
-        self.deep = pointwise(ndim, context, channels)
+        self.own = CONVS[ndim](channels, channels, 1, bias=False)
+        self.deep = CONVS[ndim](context, channels, 1, bias=False)
         self.norm = NORMS["instance"][ndim](channels, eps=1e-5, affine=True)
 
     def forward(

@@ -9,9 +9,8 @@ from torch.nn import functional as F
 
 from tubekit import _check
 from tubekit._accept import numbers, taking
-from tubekit.networks.blocks import MAX_POOLS
+from tubekit.networks.blocks import LEAK, MAX_POOLS, conv_norm
 from tubekit.networks.harmonyseg.attention import Attention, attend, received, to_grid, to_tokens
-from tubekit.networks.harmonyseg.layers import conv_relu
 from tubekit.networks.stages import resize
 
 AVERAGE = {2: F.avg_pool2d, 3: F.avg_pool3d}
@@ -82,7 +81,7 @@ class ShallowQuery(nn.Module):
         self.ndim = ndim
         self.pooling = pooling
         self.budget = TOKENS_PER_AXIS[ndim] if token_budget is None else token_budget
-        self.fuse = conv_relu(ndim, 2 * channels, channels, kernel=1)
+        self.fuse = conv_norm(ndim, 2 * channels, channels, kernel=1, leak=LEAK)
         self.norm = nn.LayerNorm(channels // 2)
         self.attention = Attention(channels // 2, heads)
 
