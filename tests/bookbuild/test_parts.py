@@ -150,7 +150,7 @@ def test_every_page_of_a_chapter_offers_the_whole_notebook(tmp_path: Path) -> No
         "html/_sources/notebooks/01_long.ipynb": "first",
         "html/_sources/notebooks/01_long-training.ipynb": "second",
         "html/_sources/notebooks/02_b.ipynb": "other",
-        "html/notebooks/01_long-training.html": '<a href="x/main/notebooks/01_long-training.ipynb">',
+        "html/notebooks/01_long-training.html": '<a href="main/notebooks/01_long-training.ipynb">',
     }.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -159,7 +159,7 @@ def test_every_page_of_a_chapter_offers_the_whole_notebook(tmp_path: Path) -> No
     offered = {path.name: path.read_text() for path in site.rglob("*.ipynb")}
     assert offered == {"01_long.ipynb": "whole", "02_b.ipynb": "other"}
     page = (site / "notebooks" / "01_long-training.html").read_text()
-    assert page == '<a href="x/main/notebooks/01_long.ipynb">'
+    assert page == '<a href="main/notebooks/01_long.ipynb">'
 
 
 @pytest.mark.parametrize("source", checkout().notebook_sources(), ids=lambda path: path.stem)

@@ -37,9 +37,9 @@ No test is made, and the word is *open*, with fewer than {RUNS} runs or {PATIENT
 where a training had not converged. That asks for a validation at least every {100 * EVERY:.0f} % of
 the steps, and that the last {100 * LAST:.0f} % gain less than {POINTS} points of validation Dice.
 Tables of shorter trainings are headed "which learns faster". A statement of no difference is
-reproduced if the interval lies within a margin that was written before the runs. The same method with other seeds
-is called different in at most {100 * ALPHA:.0f} % of comparisons: a test of the library holds the
-rule to that. Costs of a training step are measured on one machine and not tested.
+reproduced if the interval lies within a margin that was written before the runs. The same method
+with other seeds is called different in at most {100 * ALPHA:.0f} % of comparisons: a test of the
+library holds the rule to that. Costs of a training step are measured on one machine and not tested.
 
 ## The rows
 

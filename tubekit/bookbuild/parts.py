@@ -90,8 +90,9 @@ def split(notebook: NotebookNode, address: str) -> list[Part]:
         pages = f"```{{div}} chapter-pages\nPages of this chapter: {', '.join(shown)}.\n```"
         if name == FIRST:
             first = title_cell(notebook, address)
-            head = from_dict(first)
-            head.source = TITLE.sub(lambda found: f"{found[0]}\n\n{pages}\n", head.source, count=1)
+            head = from_dict(
+                {**first, "source": TITLE.sub(rf"\g<0>\n\n{pages}\n", first.source, count=1)}
+            )
             cells = [head if cell is first else cell for cell in cells]
         else:
             cells = [new_markdown_cell(f"# {subject}: {name}\n\n{pages}", id="cell-title"), *cells]

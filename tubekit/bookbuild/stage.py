@@ -25,8 +25,9 @@ def assemble(layout: Layout, runs: Sequence[Run]) -> Files:
     """All source files of the site: pages, executed notebooks, what is generated, sources.
 
     Notebooks keep the path they have in the repository (``notebooks/NN_name``), so that the
-    theme's links to Binder and Colab fit; a long one is cut into ``parts``. The library lies under ``_src/tubekit`` for
-    ``literalinclude``, the notebook sources under ``_downloads_src`` for the download links.
+    theme's links to Binder and Colab fit; a long one is cut into ``parts``. The library lies under
+    ``_src/tubekit`` for ``literalinclude``, the notebook sources under ``_downloads_src`` for the
+    download links.
     """
     files: Files = {}
     for path in _below(layout.book):
