@@ -98,7 +98,7 @@ def test_an_idea_is_explained_by_code_that_is_seen(source: Path) -> None:
         return
     says = re.compile(r"^\s*(?:assert |assert_close\()", flags=re.M)
     compared = [c for c in visible(source) if says.search(c.source)]
-    assert len(compared) >= 3, "visible cells that assert plain == library"
+    assert compared, "a visible cell asserts plain == library"
 
 
 @each
