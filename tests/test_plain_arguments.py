@@ -190,7 +190,7 @@ OTHERS = {
     *("ARTERIES", "Branch", "Damage", "IncompleteLabel", "KnownSolid", "Phantom", "Raster", "Tree"),
     *("drop_branches", "known_solids", "rasterise"),
     *("FitResult", "adamw", "nnunet_sgd", "resolve_device", "resolve_precision"),
-    *("Adversarial", "Distil", "Objective", "Progress", "Supervised", "Term", "Update"),
+    *("Adversarial", "Distil", "Objective", "Progress", "Supervised", "Term"),
 }
 PATHS = {"load_checkpoint", "save_checkpoint"}
 

@@ -100,11 +100,11 @@ def ledger(words: Words = None) -> None:
 @app.command(context_settings=PASSED_ON, add_help_option=False)
 def new(words: Words = None) -> None:
     """Start a chapter: tubekit new chapter NAME --title TITLE --citation KEY."""
-    if (words or [""])[0] != "chapter":
-        raise ValueError(f"expected 'new chapter', got {' '.join(words or ['nothing'])!r}")
-    load("tubekit.chapters.new", "chapter_command")(
-        (words or [])[1:], prog_name="tubekit new chapter"
-    )
+    what, *more = words or ["--help"]
+    if what not in ("chapter", "--help"):
+        raise ValueError(f"expected 'new chapter', got {what!r}; nothing else can be made yet")
+    command = load("tubekit.chapters.new", "chapter_command")
+    command(more or ["--help"], prog_name="tubekit new chapter")
 
 
 def load(module: str, name: str) -> typer.Typer:

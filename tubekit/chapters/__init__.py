@@ -3,6 +3,13 @@
 Chapters are found by listing this folder; a room without recipes is no chapter of results.
 """
 
-from tubekit.chapters.chapter import Chapter, chapter, known
+from typing import TYPE_CHECKING
+
+from tubekit._lazy import lazy
+
+if TYPE_CHECKING:
+    from tubekit.chapters.chapter import Chapter, chapter, known
 
 __all__ = ["Chapter", "chapter", "known"]
+
+__getattr__ = lazy(__name__, __file__)

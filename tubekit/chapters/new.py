@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from tubekit._folders import checkout
-from tubekit.chapters.chapter import ROOM
 
-TEMPLATE = ROOM / "_template"
+TEMPLATE = Path(__file__).parent / "_template"
 
 
 def make_chapter(name: str, title: str, citation: str, root: Path) -> list[Path]:

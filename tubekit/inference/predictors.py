@@ -157,6 +157,18 @@ class CoarseToFine:
     Raises:
         ValueError: an argument out of range.
 
+    Example:
+        >>> import numpy as np
+        >>> from tubekit.inference import CoarseToFine
+        >>> from tubekit.types import Case
+        >>> image = np.zeros((1, 20, 20))
+        >>> image[0, 5:9, 5:9] = 1
+        >>> bright = lambda case: (case.image > 0.5).astype(np.float32)
+        >>> case = Case("a", image, None, (1.0, 1.0))
+        >>> CoarseToFine(bright, bright, margin=2, report=print)(case).sum()
+        [1.0]
+        np.float32(16.0)
+
     Reference: Zhou et al., MICCAI 2017 (the fixed point of a coarse and a fine network).
     """
 

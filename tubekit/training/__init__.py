@@ -14,7 +14,7 @@ with extra("train", __name__):
     from tubekit.training.seeding import deterministic
     from tubekit.training.state import FitResult
     from tubekit.training.supervised import Supervised
-    from tubekit.training.update import Progress, Update
+    from tubekit.training.update import Progress
 
 __all__ = [
     "Adversarial",
@@ -24,7 +24,6 @@ __all__ = [
     "Progress",
     "Supervised",
     "Term",
-    "Update",
     "adamw",
     "deterministic",
     "fit",

@@ -35,6 +35,18 @@ class Adversarial:
     Raises:
         ValueError: ``grad_clip`` or ``follow`` out of range.
 
+    Example:
+        >>> import torch
+        >>> from tubekit.losses import CrossEntropyLoss
+        >>> from tubekit.training import Adversarial, fit
+        >>> network = torch.nn.Conv2d(1, 1, 3, padding=1)
+        >>> judge = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 1))
+        >>> mask = torch.eye(4).long().view(1, 1, 4, 4)
+        >>> batch = {"image": mask.float(), "target": mask, "reference": mask}
+        >>> update = Adversarial(network, judge, CrossEntropyLoss())
+        >>> list(fit(update, lambda index: batch, steps=1).history[0])
+        ['step', 'fool', 'loss', 'judge', 'lr', 'validation']
+
     Reference: Goodfellow et al., NeurIPS 2014 (non-saturating form); Tarvainen and Valpola,
         NeurIPS 2017 (the teacher).
     """

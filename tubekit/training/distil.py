@@ -26,6 +26,16 @@ class Distil:
     Raises:
         ValueError: ``temperature`` or ``grad_clip`` out of range.
 
+    Example:
+        >>> import torch
+        >>> from tubekit.losses import CrossEntropyLoss
+        >>> from tubekit.training import Distil, fit
+        >>> student, teacher = torch.nn.Conv2d(1, 1, 1), torch.nn.Conv2d(1, 1, 3, padding=1)
+        >>> batch = {"image": torch.eye(4).view(1, 1, 4, 4)}
+        >>> update = Distil(student, teacher, CrossEntropyLoss())
+        >>> list(fit(update, lambda index: batch, steps=1).history[0])
+        ['step', 'loss', 'distil', 'lr', 'validation']
+
     Reference: Hinton, Vinyals and Dean, arXiv 1503.02531, section 2.
     """
 

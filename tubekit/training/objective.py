@@ -26,6 +26,12 @@ class Term:
         of: what the loss sees of the network's output: ``"logits"``, ``"deep"`` for all levels,
             or the name of one of ``SegOutput.maps``.
         target: entry of the batch that it is compared with.
+
+    Example:
+        >>> from tubekit.losses import SoftDiceLoss
+        >>> from tubekit.training import Term, ramp
+        >>> Term("edge", SoftDiceLoss(), weight=ramp(0, 1, 0.1, 0.5), of="edge").target
+        'target'
     """
 
     name: str
