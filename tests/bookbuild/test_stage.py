@@ -142,11 +142,15 @@ def test_the_ledger_is_folded_and_every_row_has_a_place() -> None:
             [("T", "not comparable", "here"), ("U", "reproduced", "gone"), ("U", "trend only", "x")]
         )
     ]  # fmt: skip
-    page = ledger_page(rows, {"notebooks/00_small": "A <title>"}, {"notebooks/00_small": {"here"}})
+    page = ledger_page(
+        rows,
+        {"notebooks/00_small": "A <title>"},
+        {"notebooks/00_small": {"here": "notebooks/00_small-proof"}},
+    )
     assert "3 rows: 1 reproduced, 1 trend only, 1 not comparable." in page
     assert page.count("<details") == 3  # the chapter and its two tables
     assert "<strong>U</strong>, 2 rows: " in page
-    assert '<a href="notebooks/00_small.html#here">&lt;r&gt;</a>' in page
+    assert '<a href="notebooks/00_small-proof.html#here">&lt;r&gt;</a>' in page
     assert page.count('<a href="notebooks/00_small.html">') == 2  # no such place in the chapter
     assert '<option value="notebooks/00_small">A &lt;title&gt;</option>' in page
     assert [f'id="c-{n}" href="#c-{n}"' in page for n in range(3)] == [True] * 3

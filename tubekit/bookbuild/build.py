@@ -11,6 +11,7 @@ from rich.console import Console
 
 from tubekit.bookbuild.execute import Run, execute
 from tubekit.bookbuild.layout import PROFILES, BuildError, Layout
+from tubekit.bookbuild.parts import whole_downloads
 from tubekit.bookbuild.site import finish
 from tubekit.bookbuild.stage import assemble, digest, sync
 from tubekit.bookbuild.summary import show
@@ -65,6 +66,7 @@ def render(layout: Layout, runs: list[Run], console: Console) -> None:
     sync(files, staged)
     console.print(f"rendering {sum(name.endswith(('.md', '.ipynb')) for name in files)} pages")
     sphinx(staged, layout)
+    whole_downloads(staged, layout.html)
     finish(layout.html)
     stamp.write_text(wanted)
 

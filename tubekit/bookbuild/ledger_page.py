@@ -1,7 +1,7 @@
 """The claims ledger as a page: folded groups, filters, a place for every row."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from itertools import groupby
 from typing import Any
@@ -37,9 +37,9 @@ No test is made, and the word is *open*, with fewer than {RUNS} runs or {PATIENT
 where a training had not converged. That asks for a validation at least every {100 * EVERY:.0f} % of
 the steps, and that the last {100 * LAST:.0f} % gain less than {POINTS} points of validation Dice.
 Tables of shorter trainings are headed "which learns faster". A statement of no difference is
-reproduced if the interval lies within a margin that was written before the runs. The same method with other seeds
-is called different in at most {100 * ALPHA:.0f} % of comparisons: a test of the library holds the
-rule to that. Costs of a training step are measured on one machine and not tested.
+reproduced if the interval lies within a margin that was written before the runs. The same method
+with other seeds is called different in at most {100 * ALPHA:.0f} % of comparisons: a test of the
+library holds the rule to that. Costs of a training step are measured on one machine and not tested.
 
 ## The rows
 
@@ -47,16 +47,17 @@ Open a table below, or choose what to see. The name of a row leads to its table 
 that shows it, the sign # is the address of the row itself.
 """
 Rows = Sequence[Mapping[str, Any]]
+Places = Mapping[str, Mapping[str, str]]
 
 
-def ledger_page(rows: Rows, titles: Mapping[str, str], places: Mapping[str, Set[str]]) -> str:
+def ledger_page(rows: Rows, titles: Mapping[str, str], places: Places) -> str:
     """Every published row beside ours, folded by chapter and by table.
 
     Args:
         rows: of ``ledger.rows``.
         titles: page of a chapter to its title.
-        places: page of a chapter to the ids in it; a link leads to the whole page where the place
-            is not among them.
+        places: page of a chapter to the ids in it, each with the page that shows it, since a long
+            chapter has several; a link leads to the first page where the place is not among them.
     """
     parts = [INTRODUCTION, f"{len(rows)} rows: {_counts(rows)}.\n", _filters(rows, titles)]
     for page, mine in _grouped(rows, "link"):
@@ -116,10 +117,11 @@ def _filters(rows: Rows, titles: Mapping[str, str]) -> str:
     )
 
 
-def _cells(rows: Rows, places: Mapping[str, Set[str]]) -> Iterator[tuple[object, ...]]:
+def _cells(rows: Rows, places: Places) -> Iterator[tuple[object, ...]]:
     for row in rows:
         page, place = row["link"], row["place"]
-        address = f"{page}.html" + (f"#{place}" if place in places.get(page, ()) else "")
+        shown = places.get(page, {})
+        address = f"{shown[place]}.html#{place}" if place in shown else f"{page}.html"
         name = escape(row["row"])
         key = escape(row["id"])
         yield (

@@ -2,43 +2,34 @@
 
 import html
 import json
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tubekit._html import Html, link, table
 from tubekit.bookbuild.benchmarks_page import benchmark_tables
 from tubekit.bookbuild.execute import Run
 from tubekit.bookbuild.layout import Layout
 from tubekit.bookbuild.ledger_page import ledger_page
+from tubekit.bookbuild.parts import Part, title
 from tubekit.chapters import chapter, known
 from tubekit.data.manifest import Manifest, read_manifest
 from tubekit.evidence import ledger
 
 
-def generated(layout: Layout, runs: Sequence[Run]) -> dict[str, str]:
-    """Name and text of each generated page."""
+def generated(
+    layout: Layout, runs: Sequence[Run], chapters: Mapping[str, Sequence[Part]]
+) -> dict[str, str]:
+    """Name and text of each generated page; ``chapters`` is address to pages of a notebook."""
+    titles = {page: title(parts[0].notebook, page) for page, parts in chapters.items()}
+    places = {
+        page: {place: part.address for part in parts for place in part.places}
+        for page, parts in chapters.items()
+    }
     return {
         "status.md": status(runs),
-        "ledger.md": ledger_page(ledger.rows(), *_chapters(runs, layout)),
+        "ledger.md": ledger_page(ledger.rows(), titles, places),
         "data.md": data_page(layout),
         "generated/benchmark-tables.md": benchmark_tables(),
     }
-
-
-def _chapters(runs: Sequence[Run], layout: Layout) -> tuple[dict[str, str], dict[str, set[str]]]:
-    """Title of each chapter's page, and the ids in what it printed."""
-    titles, places = {}, {}
-    for run in runs:
-        page = f"notebooks/{run.notebook}"
-        source = (layout.notebooks / f"{run.notebook}.md").read_text(encoding="utf-8")
-        titles[page] = source.partition("\n# ")[2].partition("\n")[0]
-        text = "".join(
-            output.get("data", {}).get("text/html", "")
-            for cell in run.executed.cells
-            for output in cell.get("outputs", [])
-        )
-        places[page] = set(re.findall(r' id="([^"]+)"', text))
-    return titles, places
 
 
 def status(runs: Sequence[Run]) -> str:

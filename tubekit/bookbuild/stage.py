@@ -1,7 +1,6 @@
 """Collect everything the site is made of as one mapping from path to content, and write it."""
 
 import hashlib
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -10,7 +9,8 @@ from tubekit.bookbuild import api, pages
 from tubekit.bookbuild.config import sphinx_configuration
 from tubekit.bookbuild.entry_picture import entry_picture
 from tubekit.bookbuild.execute import Run, read
-from tubekit.bookbuild.layout import BuildError, Layout
+from tubekit.bookbuild.layout import Layout
+from tubekit.bookbuild.parts import TITLE, WHOLE, Part, contents, split, title_cell
 
 with extra("book", __name__):
     import nbformat
@@ -18,7 +18,6 @@ with extra("book", __name__):
 from nbformat.v4 import new_code_cell
 
 Files = dict[str, bytes]
-TITLE = re.compile(r"^# .+$", re.M)
 NOT_PAGES = ("results", "_build", "__pycache__")
 
 
@@ -26,8 +25,9 @@ def assemble(layout: Layout, runs: Sequence[Run]) -> Files:
     """All source files of the site: pages, executed notebooks, what is generated, sources.
 
     Notebooks keep the path they have in the repository (``notebooks/NN_name``), so that the
-    theme's links to Binder and Colab fit. The library lies under ``_src/tubekit`` for
-    ``literalinclude``, the notebook sources under ``_downloads_src`` for the download links.
+    theme's links to Binder and Colab fit; a long one is cut into ``parts``. The library lies under
+    ``_src/tubekit`` for ``literalinclude``, the notebook sources under ``_downloads_src`` for the
+    download links.
     """
     files: Files = {}
     for path in _below(layout.book):
@@ -38,17 +38,23 @@ def assemble(layout: Layout, runs: Sequence[Run]) -> Files:
             name = path.relative_to(layout.sources).as_posix()
             files[f"_src/tubekit/{name}"] = path.read_bytes()
     files["_src/constraints.txt"] = layout.pins.read_bytes()
+    chapters: dict[str, list[Part]] = {}
     for run in runs:
         source = layout.notebooks / f"{run.notebook}.md"
         notebook = with_outputs(read(source), run.executed)
-        add_header(notebook, run, layout)
-        files[f"notebooks/{run.notebook}.ipynb"] = nbformat.writes(notebook).encode()
+        parts = chapters[f"notebooks/{run.notebook}"] = split(notebook, f"notebooks/{run.notebook}")
+        if len(parts) > 1:
+            files[f"{WHOLE}/{run.notebook}.ipynb"] = nbformat.writes(notebook).encode()
+        for part in parts:
+            add_header(part.notebook, run, layout)
+            files[f"{part.address}.ipynb"] = nbformat.writes(part.notebook).encode()
         for suffix in (".md", ".ipynb"):
             pair = source.with_suffix(suffix)
             if pair.is_file():
                 files[f"_downloads_src/{pair.name}"] = pair.read_bytes()
-    for name, text in {**pages.generated(layout, runs), **api.generated(layout)}.items():
+    for name, text in {**pages.generated(layout, runs, chapters), **api.generated(layout)}.items():
         files[name] = text.encode()
+    files["_toc.yml"] = contents(files["_toc.yml"].decode(), chapters).encode()
     files["_static/entry.png"] = entry_picture()
     files["conf.py"] = sphinx_configuration(layout).encode()
     return files
@@ -111,9 +117,7 @@ def _hand_over_alt_text(cell: NotebookNode) -> None:
 
 def add_header(notebook: NotebookNode, run: Run, layout: Layout) -> None:
     """Insert the line with what was run and the downloads below the title."""
-    titled = next((c for c in notebook.cells if TITLE.search(c.source)), None)
-    if titled is None or titled.cell_type != "markdown":
-        raise BuildError(f"{run.notebook}.md needs a title: a first line that starts with `# `")
+    titled = title_cell(notebook, run.notebook)
     downloads = " ".join(
         f"{{download}}`{suffix} </_downloads_src/{run.notebook}{suffix}>`"
         for suffix in (".ipynb", ".md")
