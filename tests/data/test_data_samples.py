@@ -51,10 +51,9 @@ def places(samples, monkeypatch, tmp_path):
 def buildable(name, folder, url):
     """The files of a data set all of whose upstream files are among the samples."""
     manifest = load_manifest(name)
-    files = [f for case in manifest.cases for f in manifest.case_files(case.id)]
     return manifest, [
         file
-        for file in files + manifest.other_files()
+        for file in manifest.all_files()
         if file.sources
         and all((folder / s.url.removeprefix(f"{url}/")).is_file() for s in file.sources)
     ]

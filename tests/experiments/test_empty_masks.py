@@ -13,6 +13,7 @@ def test_two_empty_masks_agree_in_records():
     agreeing = ("dice", "iou", "cldice", "centerline_f1")
     assert [found[name] for name in agreeing] == [1, 1, 1, 1]
     zeros = ("hallucination_rate", "false_positive_rate", "betti_error_0", "betti_error_1")
-    assert [found[name] for name in zeros] == [0, 0, 0, 0]
+    zeros += ("betti_difference_0",)
+    assert [found[name] for name in zeros] == [0, 0, 0, 0, 0]
     others = set(MEASURES) - {*agreeing, *zeros}
     assert {found[name] for name in others} == {None}

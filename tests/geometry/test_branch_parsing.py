@@ -7,13 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from scipy import ndimage
 
+from tests.geometry.branch_maps import merge_regions, nearest_piece
 from tubekit.geometry import branch_parsing, components, fill_holes, largest_component, skeletonize
-from tubekit.geometry.branch_parsing import (
-    branches_along,
-    merge_regions,
-    nearest_piece,
-    skeleton_pieces,
-)
+from tubekit.geometry.branch_parsing import branches_along, skeleton_pieces
 
 small_labels = arrays(
     np.int32,

@@ -14,7 +14,6 @@ from tubekit.geometry.simple_points import (
     OFFSETS,
     SUBFIELDS,
     boolean_simple,
-    end_point,
     euler_simple,
 )
 from tubekit.plain.topology import is_simple
@@ -98,14 +97,8 @@ def test_one_slice_gives_the_simple_pixels_of_an_image():
 def test_arrays_and_tensors_agree(blocks):
     arrays = neighbourhood(blocks[:500])
     tensors = {o: torch.from_numpy(a) for o, a in arrays.items()}
-    for test in (boolean_simple, euler_simple, end_point):
+    for test in (boolean_simple, euler_simple):
         assert np.array_equal(test(tensors).numpy(), test(arrays))
-
-
-def test_end_points(blocks):
-    expected = blocks.sum((1, 2, 3)) - 1 <= 1
-    assert np.array_equal(end_point(neighbourhood(blocks)), expected)
-    assert expected.any()
 
 
 def test_subfields_visit_every_voxel_once_and_no_neighbours_together():

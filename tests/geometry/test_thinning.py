@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from tests.geometry import shapes
-from tubekit.geometry.simple_points import CENTRE, FACES, OFFSETS, boolean_simple, end_point
+from tubekit.geometry.simple_points import CENTRE, FACES, OFFSETS, boolean_simple
 from tubekit.geometry.thinning import thin
 
 small_masks = arrays(bool, array_shapes(min_dims=2, max_dims=3, min_side=1, max_side=9))
@@ -26,7 +26,8 @@ def thinned_by_lists(mask: np.ndarray) -> np.ndarray:
         voxels = np.flatnonzero(flat)
         around = neighbours(voxels)
         border = np.any([around[face] == 0 for face in FACES], axis=0)
-        rim = voxels[border & ~end_point(around)]
+        end = sum(around[offset] for offset in OFFSETS) <= 1
+        rim = voxels[border & ~end]
         z, y, x = (coordinate % 2 for coordinate in np.unravel_index(rim, image.shape))
         for number in range(8):
             layer = rim[4 * z + 2 * y + x == number]

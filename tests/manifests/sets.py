@@ -26,5 +26,4 @@ def read(name: str) -> Manifest:
 
 @functools.cache
 def all_files(name: str) -> list[File]:
-    of_cases = [file for case in read(name).cases for file in read(name).case_files(case.id)]
-    return of_cases + read(name).other_files()
+    return read(name).all_files()

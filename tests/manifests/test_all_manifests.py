@@ -15,8 +15,9 @@ from tubekit.data import (
     read_case,
 )
 from tubekit.data.discover import _shared_out
-from tubekit.data.fetch import resolve, verify
+from tubekit.data.resolved import resolve
 from tubekit.data.schema import SPLITS, Shares
+from tubekit.data.verification import verify
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -34,7 +34,9 @@ CALLS: dict[str, Callable[[Any, Any, Any], Any]] = {
     "counts": lambda p, t, s: metrics.counts(p, t, spacing=s),
     "diameter_map": lambda p, t, s: metrics.diameter_map(t, spacing=s),
     "dice_by_diameter": lambda p, t, s: metrics.dice_by_diameter(p, t, spacing=s, bounds_mm=[1, 2]),
-    "evaluate_case": lambda p, t, s: metrics.evaluate_case(p, t, spacing=s),
+    "evaluate_case": lambda p, t, s: metrics.evaluate_case(
+        p, t, spacing=s, metrics={"assd": metrics.assd, "cldice": metrics.cldice}
+    ),
     "nsd": lambda p, t, s: metrics.nsd(p, t, spacing=s, tolerance_mm=0.5),
     "reference_tree": lambda p, t, s: metrics.reference_tree(t),
     "roc_curve": lambda p, t, s: metrics.roc_curve(p, t, valid=np.ones(SHAPE, bool)),

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from tests.geometry.branch_maps import merge_regions, nearest_piece
 from tubekit import metrics
 from tubekit.geometry import components, skeletonize
-from tubekit.geometry.branch_parsing import merge_regions, nearest_piece, skeleton_pieces
+from tubekit.geometry.branch_parsing import skeleton_pieces
 from tubekit.metrics import BranchReport, branch_report, reference_tree
 from tubekit.phantoms import GrowthRule, Root, grow_tree, rasterise
 

@@ -20,9 +20,10 @@ def labels() -> tuple[np.ndarray, np.ndarray]:
 
 def test_binary_cases_use_plain_names():
     pred, target = (x > 0 for x in labels())
-    result = metrics.evaluate_case(pred, target, spacing=(0.5, 0.5))
-    assert list(result) == list(metrics.DEFAULT_METRICS)
-    for name, metric in metrics.DEFAULT_METRICS.items():
+    own = TWO | {"hd95": metrics.hd95}
+    result = metrics.evaluate_case(pred, target, spacing=(0.5, 0.5), metrics=own)
+    assert list(result) == list(own)
+    for name, metric in own.items():
         assert result[name] == metric(pred, target, spacing=(0.5, 0.5))
 
 
@@ -63,11 +64,11 @@ def test_nothing_anywhere_has_no_mean():
 def test_errors():
     pred, target = labels()
     with pytest.raises(ValueError, match=r"pred must lie in 0\.\.3, got 0\.\.4"):
-        metrics.evaluate_case(pred, target, classes=3)
+        metrics.evaluate_case(pred, target, metrics=TWO, classes=3)
     with pytest.raises(ValueError, match="target must hold integer classes"):
-        metrics.evaluate_case(pred, target / 2, classes=4)
+        metrics.evaluate_case(pred, target / 2, metrics=TWO, classes=4)
     with pytest.raises(ValueError, match="expected equal shapes"):
-        metrics.evaluate_case(pred, target.T, classes=4)
+        metrics.evaluate_case(pred, target.T, metrics=TWO, classes=4)
 
 
 @pytest.mark.parametrize("kind", ["u1", "u2", "<u4", ">i2", ">u2", "i8"])

@@ -67,8 +67,8 @@ def test_absent_classes_are_named_and_undefined():
 def test_absent_classes_cost_no_computation(monkeypatch):
     calls = []
     report = planted.module("report")
-    original = report._measure
-    monkeypatch.setattr(report, "_measure", lambda *a: calls.append(1) or original(*a))
+    original = report.Parts
+    monkeypatch.setattr(report, "Parts", lambda *a: calls.append(1) or original(*a))
     metrics.case_report(*labels(), classes=200)
     assert len(calls) == 1 + 3 + 1  # union, three classes, one for all absent
 
@@ -145,8 +145,8 @@ def test_names_and_a_tidy_table():
 
 
 @planted("report", "_settled", test_two_empty_masks_are_undefined_unless_they_agree)
-def nothing_settled(values, pred, target, asked):
-    return values
+def nothing_settled(value, measure, parts, empty, penalty_mm):
+    return value
 
 
 @planted("cases", "_present", test_absent_classes_are_named_and_undefined)
@@ -154,9 +154,9 @@ def absent_classes_measured(pred, target, classes):
     return list(classes)
 
 
-@planted("report", "is_distance", test_a_penalty_stands_for_distances_that_do_not_exist)
-def no_distance(name):
-    return False
+@planted("report", "_settled", test_a_penalty_stands_for_distances_that_do_not_exist)
+def penalty_forgotten(value, measure, parts, empty, penalty_mm):
+    return value
 
 
 @planted.each()

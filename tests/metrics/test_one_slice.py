@@ -46,7 +46,7 @@ def test_every_metric_of_a_report_is_that_of_the_image(axis: int):
     assert "one slice" in str(found)
     assert "one slice" in found._repr_html_()
     assert not expected.notes
-    single = {name: getattr(metrics, name) for name in metrics.DEFAULT_METRICS}
+    single = {name: getattr(metrics, name) for name in ("dice", "cldice", "assd", "volume_ratio")}
     volumes = [in_volume(m, axis) for m in image]
     np.testing.assert_equal(
         metrics.evaluate_case(*volumes, spacing=spacing, metrics=single),

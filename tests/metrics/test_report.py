@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from tubekit import metrics
 from tubekit.geometry import skeletonize
-from tubekit.metrics import calibre_dice, centerline, report, surface_distance, topology
+from tubekit.metrics import calibre_dice, centerline, parts, surface_distance, topology
 
 from . import test_contract as contract
 
@@ -80,12 +80,12 @@ def test_every_part_is_computed_once(monkeypatch):
 
     counted(centerline, "skeletonize")
     counted(calibre_dice, "skeletonize")  # never: the report gives the target's lines
-    counted(report, "volume_distances")
+    counted(parts, "volume_distances")
     counted(surface_distance, "surface")
     counted(surface_distance, "nearest_distances")
     counted(topology, "betti_numbers")
-    counted(report, "counts")
-    counted(report, "reference_tree")
+    counted(parts, "counts")
+    counted(parts, "reference_tree")
     metrics.case_report(*pair(), tolerances_mm=(0.5, 1.0, 2.0), hd95=("max", "pooled"))
     assert calls == {
         "skeletonize": 2,

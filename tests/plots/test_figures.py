@@ -7,7 +7,6 @@ from contextlib import nullcontext
 import IPython.display
 import matplotlib as mpl
 import numpy as np
-import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -34,7 +33,6 @@ def image(rng):
 
 
 def all_figures(image, masks):
-    frame = pd.DataFrame({"CE + Dice": [0.7, 0.8, 0.9], "Skeleton Recall": [0.75, np.nan, 0.92]})
     curves = {name: [(0, 1.0), (10, 0.5), (20, 0.3)] for name in ("a", "b", "c")}
     return {
         "images": plots.show_images([image, np.repeat(image, 3, axis=0)], ["grey", "colour"]),
@@ -43,7 +41,6 @@ def all_figures(image, masks):
         "classes": plots.class_map(masks[0] + 2 * masks[1].astype(int), ["a", "b", "c"]),
         "skeleton": plots.skeleton_overlay(masks[0], {"thin": masks[0] & masks[1]}),
         "curves": plots.training_curves(curves, ylabel="loss"),
-        "strips": plots.paired_strips(frame, xlabel="Dice"),
         "bars": plots.bars({"a": 0.7, "b": 0.8}, xlabel="Dice", intervals={"b": (0.75, 0.84)}),
     }
 
@@ -107,15 +104,6 @@ def test_panels_of_many_pairs_keep_their_zoom_below(image, masks):
 def test_class_map_names_only_the_classes_there(masks):
     figure = plots.class_map(3 * masks[0].astype(int), ["a", "b", "c"])
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["3 c"]
-
-
-def test_strips_have_one_line_per_case_and_one_point_per_value():
-    frame = pd.DataFrame({"a": [0.7, 0.8, 0.9], "b": [0.75, np.nan, 0.92]})
-    ax = plots.paired_strips(frame, xlabel="Dice").axes[0]
-    thin = [line for line in ax.lines if line.get_linewidth() == 0.7]
-    assert len(thin) == 3
-    assert [len(c.get_offsets()) for c in ax.collections] == [3, 2]
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
 
 
 def test_bars_end_at_their_values_and_carry_the_numbers():

@@ -14,17 +14,18 @@ if TYPE_CHECKING:
     from tubekit.data.decode import ReadError
     from tubekit.data.download import DownloadError
     from tubekit.data.encode import write_label
-    from tubekit.data.fetch import DataUnavailable, Resolved, resolve, verify
     from tubekit.data.integrity import IntegrityError
     from tubekit.data.manifest import Manifest, known_names, load_manifest, read_manifest
     from tubekit.data.normalisation import normalise
     from tubekit.data.organ import close_organ_mask, crop_to_valid, inside_closed_organ
     from tubekit.data.preprocess import clip_window, resample
     from tubekit.data.readers import read_case, read_image, read_label
+    from tubekit.data.resolved import DataUnavailable, Resolved, resolve
     from tubekit.data.sampling import PatchSampler
     from tubekit.data.slicing import SliceSampler, Together
     from tubekit.data.splits import check_patient_wise, kfold
     from tubekit.data.targets import cached_target_map, target_map
+    from tubekit.data.verification import verify
     from tubekit.data.vesselness_channel import with_vesselness
 
 __all__ = [

@@ -23,9 +23,9 @@ def list_() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from tubekit.data.fetch import DataUnavailable, resolve
     from tubekit.data.integrity import IntegrityError
     from tubekit.data.manifest import known_names, load_manifest
+    from tubekit.data.resolved import DataUnavailable, resolve
 
     table = Table("name", "title", "access", "licence", "cases here", "listed")
     for name in known_names():
@@ -120,7 +120,7 @@ def verify(names: Names = None) -> None:
     """Check every listed file on this machine by SHA-256. Exit code 1 when one is damaged."""
     from collections import Counter
 
-    from tubekit.data.fetch import verify as verify_files
+    from tubekit.data.verification import verify as verify_files
 
     damaged = False
     for name in _known(names):

@@ -10,13 +10,13 @@ import numpy as np
 
 from tubekit._accept import Whole, per_axis, whole
 from tubekit._machine import side_by_side
-from tubekit.data.fetch import DataUnavailable, resolve
 from tubekit.data.manifest import Manifest, load_manifest
 from tubekit.data.places import open_manifest
 from tubekit.data.placing import coarser
 from tubekit.data.pooling import blocks, pool_label
 from tubekit.data.preprocess import clip_window
 from tubekit.data.readers import read_case
+from tubekit.data.resolved import DataUnavailable, resolve
 from tubekit.data.schema import SPLITS, Role
 from tubekit.data.splits import check_patient_wise
 from tubekit.geometry import components

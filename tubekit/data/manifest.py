@@ -79,9 +79,10 @@ class Manifest(ManifestFields):
             if role in listed or not listed
         ]
 
-    def other_files(self) -> list[File]:
-        """The files that no case reads."""
-        return [self._file(OTHERS, "", "", path) for path in self.facts.get(OTHERS, {})]
+    def all_files(self) -> list[File]:
+        """The files of all cases, then those that no case reads."""
+        of_cases = [file for case in self.cases for file in self.case_files(case.id)]
+        return of_cases + [self._file(OTHERS, "", "", path) for path in self.facts.get(OTHERS, {})]
 
     def _file(self, role: str, case_id: str, part: str, path: str) -> File:
         facts = self.facts.get(role, {}).get(case_id or path, FileFacts())

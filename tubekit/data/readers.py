@@ -9,11 +9,11 @@ from jaxtyping import Bool, Float32, Integer, UInt8
 from tubekit._accept import PathLike, Whole, whole
 from tubekit._accept import path as as_path
 from tubekit.data.decode import ReadError, Stored, read_stored
-from tubekit.data.fetch import resolve
 from tubekit.data.folders import read_map
 from tubekit.data.manifest import Manifest
 from tubekit.data.placing import onto
 from tubekit.data.pooling import pool_label
+from tubekit.data.resolved import resolve
 from tubekit.data.schema import PART, Labels, Role
 from tubekit.types import Affine, Case, Placed, Spacing
 

@@ -1,69 +1,23 @@
 """Test metrics of one predicted label map, binary or multi-class."""
 
 from collections.abc import Sequence
-from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Integer
 
-from tubekit import _check, metrics
+from tubekit import _check
+from tubekit.metrics import MEASURES
+from tubekit.metrics.cases import class_maps
+from tubekit.metrics.report import measured
 from tubekit.types import Case
 
+__all__ = ["DEFAULT", "MEASURES", "evaluate"]
 
-class Measure(NamedTuple):
-    """A metric as the tables show it.
-
-    ``counted``: computed from voxel counts alone, so that voxels outside the field of view can be
-    left out.
-    """
-
-    metric: metrics.Metric
-    label: str
-    higher_is_better: bool
-    percent: bool = False
-    counted: bool = False
-
-
-# The order is the order of the tables. Two empty masks, e.g. of a slice without the organ, agree.
-MEASURES: dict[str, Measure] = {
-    "dice": Measure(
-        partial(metrics.dice, empty="perfect"), "Dice (%)", True, percent=True, counted=True
-    ),
-    "cldice": Measure(partial(metrics.cldice, empty="perfect"), "clDice (%)", True, percent=True),
-    "betti_error_0": Measure(metrics.betti_error_0, "β₀ error", False),
-    "betti_error_1": Measure(metrics.betti_error_1, "β₁ error", False),
-    "precision": Measure(metrics.precision, "Precision (%)", True, percent=True, counted=True),
-    "recall": Measure(metrics.recall, "Recall (%)", True, percent=True, counted=True),
-    "false_positive_rate": Measure(
-        metrics.false_positive_rate, "FPR (%)", False, percent=True, counted=True
-    ),
-    "iou": Measure(
-        partial(metrics.iou, empty="perfect"), "IoU (%)", True, percent=True, counted=True
-    ),
-    "hd95": Measure(metrics.hd95, "HD95", False),
-    "assd": Measure(metrics.assd, "ASSD", False),
-    "hausdorff": Measure(metrics.hausdorff, "HD", False),
-    "average_hausdorff": Measure(metrics.average_hausdorff, "AHD", False),
-    "centerline_f1": Measure(
-        partial(metrics.centerline_f1, empty="perfect"), "Centre-line F1 (%)", True, percent=True
-    ),
-    "topology_sensitivity": Measure(
-        metrics.topology_sensitivity, "Centre line found (%)", True, percent=True
-    ),
-    "hallucination_rate": Measure(
-        partial(metrics.hallucination_rate, empty="perfect"),
-        "Hallucinated (%)",
-        False,
-        percent=True,
-    ),
-    "branches_detected": Measure(metrics.branches_detected, "BD (%)", True, percent=True),
-    "tree_length_detected": Measure(metrics.tree_length_detected, "TLD (%)", True, percent=True),
-    "dice_small": Measure(metrics.dice_small, "Dice, small (%)", True, percent=True),
-    "dice_medium": Measure(metrics.dice_medium, "Dice, medium (%)", True, percent=True),
-    "dice_large": Measure(metrics.dice_large, "Dice, large (%)", True, percent=True),
-}
-DEFAULT = tuple(MEASURES)[:10]
+DEFAULT = (
+    *("dice", "cldice", "betti_error_0", "betti_error_1", "precision", "recall"),
+    *("false_positive_rate", "iou", "hd95", "assd"),
+)
+"""What a recipe measures unless it says so, in the order of the tables."""
 
 
 def evaluate(
@@ -93,13 +47,10 @@ def evaluate(
         _check.option("metric", name, list(MEASURES))
     valid = np.ones(case.label.shape, bool) if case.valid is None else case.valid
     found, label = np.where(valid, prediction, 0), np.where(valid, case.label, 0)
-    counted = {n: MEASURES[n].metric for n in names if MEASURES[n].counted}
-    shaped = {n: MEASURES[n].metric for n in names if not MEASURES[n].counted}
-    foreground = classes - 1
-    values = metrics.evaluate_case(
-        found[valid][None], label[valid][None], metrics=counted, classes=foreground
-    ) | metrics.evaluate_case(
-        found, label, spacing=case.spacing, metrics=shaped, classes=foreground
-    )
-    mean = {name: values[name if foreground == 1 else f"{name}/mean"] for name in names}
+    maps = class_maps(found, label, classes - 1)
+    maps = maps._replace(ignored=int(np.count_nonzero(~valid)))
+    chosen = {name: MEASURES[name] for name in names}
+    # Two empty masks, e.g. of a slice without the organ, agree.
+    values = measured(maps, case.spacing, chosen, "perfect", union=False).values
+    mean = {name: values[name if classes == 2 else f"{name}/mean"] for name in names}
     return {name: float(v) if np.isfinite(v) else None for name, v in mean.items()}

@@ -5,7 +5,7 @@ and merge the pieces that are no branches of their own. Made for trees; on meshe
 third step knows no parents and merges less.
 
 All work is done on sorted lists of flat indices, with a number for each voxel: tubes fill so little
-of their box that lists are far smaller than maps. Functions of maps only read and paint them.
+of their box that lists are far smaller than maps. ``skeleton_pieces`` alone paints one.
 """
 
 import itertools
@@ -76,30 +76,16 @@ def _pieces(voxels: Int64[np.ndarray, "n d"], shortest: int) -> Int64[np.ndarray
     return number
 
 
-def nearest_piece(
-    mask: Bool[np.ndarray, "*s"], pieces: Int32[np.ndarray, "*s"]
-) -> Int32[np.ndarray, "*s"]:
-    """Give every voxel of a mask to the piece that is nearest in a straight line, in voxels.
-
-    Args:
-        mask: 2-D or 3-D.
-        pieces: at least one voxel above 0. Of equally near voxels the one with the lowest last
-            index counts, then the lowest last but one, and so on.
-    Returns:
-        Map of the piece of each voxel, 0 outside the mask.
-    """
-    voxels, sites = np.flatnonzero(mask), np.flatnonzero(pieces)
-    numbers = pieces.reshape(-1)[sites].astype(int)
-    return _painted(voxels, _nearest(voxels, sites, numbers, mask.shape), mask.shape)
-
-
 def _nearest(
     voxels: Int64[np.ndarray, "n"],
     sites: Int64[np.ndarray, "k"],
     numbers: Int64[np.ndarray, "k"],
     shape: tuple[int, ...],
 ) -> Int64[np.ndarray, "n"]:
-    """Number of the site nearest to each voxel."""
+    """Number of the site nearest to each voxel, in a straight line and in voxels.
+
+    Of equally near sites the one with the lowest last index counts, then the lowest last but one.
+    """
     known = _coordinates(sites, shape)
     # A shift of the questions by a hair (d) turns |q - s|^2 into |q - s|^2 + 2 d s + const: too
     # little to matter between whole numbers, it decides between equally near sites.
@@ -113,32 +99,16 @@ def _nearest(
     return names
 
 
-def merge_regions(
-    regions: Int32[np.ndarray, "*s"],
-) -> tuple[Int32[np.ndarray, "*s"], Int64[np.ndarray, "branches"]]:
-    """Merge the regions of a tree until every fork has two children and every child one parent.
-
-    The largest region is the root. Regions that share faces with a region and lie further from
-    the root, counted in regions, are its children. In each round every region takes in its only
-    child, unless another region just did; where there is none, the parents of one child become
-    one. The rounds end when nothing changes.
-
-    Args:
-        regions: 1 to n, 0 in the background. Where not all regions hang together by faces, the
-            largest of each group is a root.
-    Returns:
-        Map with 1 to m, and the generation of each of these branches: 0 for a root.
-    """
-    voxels = np.flatnonzero(regions)
-    names = regions.reshape(-1)[voxels].astype(int)
-    branch, generation = _merged(voxels, names, regions.shape)
-    return _painted(voxels, branch, regions.shape), generation
-
-
 def _merged(
     voxels: Int64[np.ndarray, "n"], names: Int64[np.ndarray, "n"], shape: tuple[int, ...]
 ) -> tuple[Int64[np.ndarray, "n"], Int64[np.ndarray, "branches"]]:
-    """Branch of each voxel with a region, and the generation of each branch."""
+    """Branch of each voxel with a region, and the generation of each branch, 0 for a root.
+
+    The largest region is the root, or of each group that hangs together by faces. Regions that
+    share faces with a region and lie further from the root, counted in regions, are its children.
+    In each round every region takes in its only child, unless another region just did; where there
+    is none, the parents of one child become one. The rounds end when nothing changes.
+    """
     count = int(names.max(initial=0))
     beside = _adjacency(voxels, names, shape)
     sizes = np.bincount(names, minlength=count + 1)[1:]

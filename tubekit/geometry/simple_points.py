@@ -51,17 +51,6 @@ RIM = {d: tuple(o for o in EDGES if _in_box(d, o)) for d in FACES}
 TOUCHING = {d: tuple(o for o in FACES + EDGES if _touch(o, d)) for d in EDGES + CORNERS}
 
 
-def end_point(neighbours: Neighbourhood) -> Any:
-    """True where at most one of the 26 neighbours belongs to the object.
-
-    Args:
-        neighbours: int8 arrays of 0 and 1.
-    Returns:
-        Boolean array.
-    """
-    return _count(neighbours, OFFSETS) <= 1
-
-
 def euler_simple(neighbours: Neighbourhood) -> Any:
     """True where turning the voxel into background leaves the Euler characteristic unchanged.
 

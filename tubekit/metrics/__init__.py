@@ -14,7 +14,8 @@ from tubekit.metrics.calibre_dice import (
     dice_small,
 )
 from tubekit.metrics.case_numbers import CaseReport
-from tubekit.metrics.cases import DEFAULT_METRICS, Metric, evaluate_case
+from tubekit.metrics.cases import Metric, evaluate_case
+from tubekit.metrics.catalogue import MEASURES, Measure
 from tubekit.metrics.centerline import (
     centerline_f1,
     cldice,
@@ -48,11 +49,12 @@ from tubekit.metrics.tree import ReferenceTree, reference_tree
 from tubekit.metrics.volume_distance import average_hausdorff
 
 __all__ = [
-    "DEFAULT_METRICS",
+    "MEASURES",
     "BettiErrors",
     "BranchReport",
     "CaseReport",
     "Counts",
+    "Measure",
     "Metric",
     "ReferenceTree",
     "RocCurve",

@@ -8,10 +8,6 @@ from jaxtyping import Shaped
 
 from tubekit import _accept, _check
 from tubekit._accept import Array, SpacingLike, Whole
-from tubekit.metrics.centerline import cldice
-from tubekit.metrics.overlap import dice, false_positive_rate, iou, precision, recall, volume_ratio
-from tubekit.metrics.surface import assd, hd95
-from tubekit.metrics.topology import betti_difference_0, betti_error_0, betti_error_1
 
 Metric = Callable[..., float]
 Labels = Shaped[Array, "..."]
@@ -20,37 +16,22 @@ Classes = Whole | Sequence[Whole] | Array
 """The number of foreground classes, or those of them that are asked for."""
 Values = dict[str, float]
 
-DEFAULT_METRICS: Mapping[str, Metric] = {
-    "dice": dice,
-    "iou": iou,
-    "cldice": cldice,
-    "precision": precision,
-    "recall": recall,
-    "false_positive_rate": false_positive_rate,
-    "volume_ratio": volume_ratio,
-    "hd95": hd95,
-    "assd": assd,
-    "betti_error_0": betti_error_0,
-    "betti_error_1": betti_error_1,
-    "betti_difference_0": betti_difference_0,
-}
-
 
 def evaluate_case(
     pred: Labels,
     target: Labels,
     *,
+    metrics: Mapping[str, Metric],
     spacing: SpacingLike | None = None,
-    metrics: Mapping[str, Metric] = DEFAULT_METRICS,
     classes: Classes = 1,
 ) -> Values:
-    """Evaluate one prediction against its truth on the grid of the case.
+    """Evaluate one prediction by functions of your own; ``case_report`` has all of ours.
 
     Args:
         pred: labels, (y, x) or (z, y, x), 0 = background; with one class any binary mask.
         target: true labels on the same grid.
-        spacing: mm per voxel in array order; ``None`` means 1.
         metrics: name to ``(pred, target, *, spacing) -> float``.
+        spacing: mm per voxel in array order; ``None`` means 1.
         classes: number of foreground classes, or a list of those that are asked for; then all
             other values count as background.
     Returns:
@@ -61,6 +42,7 @@ def evaluate_case(
         ValueError: labels outside 0..classes, different shapes, or a bad spacing.
 
     Example:
+        >>> from tubekit.metrics import recall
         >>> target = np.array([[0, 1, 1, 2, 2]])
         >>> evaluate_case(target.clip(0, 1), target, metrics={"recall": recall}, classes=2)
         {'recall/1': 1.0, 'recall/2': 0.0, 'recall/mean': 0.5, 'recall/union': 1.0}
@@ -142,21 +124,26 @@ def over_classes(
     classes: tuple[int, ...],
     measure: Callable[[np.ndarray, np.ndarray], Values],
     names: Mapping[Any, str] | None = None,
+    *,
+    union: bool = True,
 ) -> OverClasses:
-    """Values of all foreground and, with more than one class, of each class and their mean."""
+    """Values of all foreground and, with more than one class, of each class and their mean.
+
+    Without ``union``, several classes have no values of all foreground.
+    """
     named = {k: (names or {}).get(k, str(k)) for k in classes}
     present = _present(pred, target, classes)
     absent = tuple(named[k] for k in classes if k not in present)
-    union = measure(pred > 0, target > 0)
+    together = measure(pred > 0, target > 0) if union or len(classes) == 1 else None
     if len(classes) == 1:
-        return OverClasses(union, absent)
+        return OverClasses(together or {}, absent)
     found = {k: measure(pred == k, target == k) for k in present}
     if absent:  # what is nowhere is the same for every class
         found |= dict.fromkeys(
             set(classes) - set(present), measure(*np.zeros((2, *pred.shape), bool))
         )
     per_class = {named[k]: found[k] for k in classes}
-    return OverClasses(by_class(per_class, [named[k] for k in present], union), absent)
+    return OverClasses(by_class(per_class, [named[k] for k in present], together), absent)
 
 
 def by_class(

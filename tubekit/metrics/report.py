@@ -5,32 +5,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, SupportsFloat
 
 import numpy as np
-from jaxtyping import Bool
 
 from tubekit import _check
 from tubekit._accept import Numbers, SpacingLike, Whole
 from tubekit.geometry._input import without_flat_axes
-from tubekit.metrics.branches import branch_report
-from tubekit.metrics.calibre import calibre_scores
-from tubekit.metrics.calibre_dice import BOUNDS_MM, CALIBRES
 from tubekit.metrics.case_numbers import ONLY, CaseReport
-from tubekit.metrics.cases import Classes, Labels, class_maps, over_classes
-from tubekit.metrics.centerline import centerline_scores, centerlines, line_f1
-from tubekit.metrics.definitions import (
-    definitions_of,
-    hd95_name,
-    is_distance,
-    nsd_name,
-    perfect_value,
-)
-from tubekit.metrics.hallucination import share_beyond
-from tubekit.metrics.overlap import counts
+from tubekit.metrics.cases import Classes, ClassMaps, Labels, OverClasses, class_maps, over_classes
+from tubekit.metrics.catalogue import Measure, measures_of
 from tubekit.metrics.pair import agreed, check_empty, joint_box
+from tubekit.metrics.parts import Parts
 from tubekit.metrics.surface import HD95_DEFINITIONS, NSD_DEFINITIONS, check_tolerance
-from tubekit.metrics.surface_distance import surface_distances
-from tubekit.metrics.topology import betti_errors
-from tubekit.metrics.tree import reference_tree
-from tubekit.metrics.volume_distance import volume_distances
 from tubekit.types import Spacing
 
 
@@ -122,29 +106,48 @@ def case_report(
     maps = class_maps(pred, target, classes, ignore)
     _check.dimensions("pred", maps.pred, (2, 3))
     sides = _check.spacing(spacing, maps.pred.ndim)
-    found, steps = without_flat_axes(maps.pred, sides)
-    true, _ = without_flat_axes(maps.target)
-    box = joint_box(found, true)
-    beyond = found.size - found[box].size - maps.ignored
-
-    def measure(one: np.ndarray, other: np.ndarray) -> dict[str, float]:
-        return _settled(_measure(one, other, beyond, steps, asked), one, other, asked)
-
-    values, absent = over_classes(found[box], true[box], maps.classes, measure, names)
-    known = definitions_of(asked.hd95, asked.tolerances_mm, asked.nsd, empty, asked.penalty_mm)
-    used = list(dict.fromkeys(name.partition("/")[0] for name in values))
+    axes = without_flat_axes(maps.pred)[0].ndim
+    measures = measures_of(asked.hd95, asked.tolerances_mm, asked.nsd, axes)
+    values, absent = measured(maps, sides, measures, empty, asked.penalty_mm, names)
+    used = {name: measures[name] for name in dict.fromkeys(n.partition("/")[0] for n in values)}
     first = maps.classes[0]
     only = (names or {}).get(first, str(first))
     return CaseReport(
         values,
         sides,
-        {name: known[name].text for name in used},
-        {name: known[name].empty for name in used},
+        {name: measure.text for name, measure in used.items()},
+        {name: _policy(measure, asked) for name, measure in used.items()},
         empty,
         absent,
-        _notes(maps.pred.shape, found.ndim, maps.ignored),
+        _notes(maps.pred.shape, axes, maps.ignored),
         only if len(maps.classes) == 1 else ONLY,
     )
+
+
+def measured(
+    maps: ClassMaps,
+    spacing: Spacing,
+    measures: Mapping[str, Measure],
+    empty: str,
+    penalty_mm: float | None = None,
+    names: Mapping[Any, str] | None = None,
+    *,
+    union: bool = True,
+) -> OverClasses:
+    """Values of lines of the catalogue; arguments as in ``case_report`` and ``over_classes``."""
+    found, steps = without_flat_axes(maps.pred, spacing)
+    true, _ = without_flat_axes(maps.target)
+    box = joint_box(found, true)
+    beyond = found.size - found[box].size - maps.ignored
+
+    def measure(one: np.ndarray, other: np.ndarray) -> dict[str, float]:
+        parts = Parts(one, other, steps, beyond)
+        return {
+            name: _settled(line.of(parts), line, parts, empty, penalty_mm)
+            for name, line in measures.items()
+        }
+
+    return over_classes(found[box], true[box], maps.classes, measure, names, union=union)
 
 
 def _notes(shape: tuple[int, ...], axes: int, ignored: int) -> tuple[str, ...]:
@@ -158,86 +161,20 @@ def _notes(shape: tuple[int, ...], axes: int, ignored: int) -> tuple[str, ...]:
 
 
 def _settled(
-    values: dict[str, float], pred: np.ndarray, target: np.ndarray, asked: Asked
-) -> dict[str, float]:
-    """Values of empty masks by the conventions that were asked for."""
-    found, true = bool(pred.any()), bool(target.any())
-    if not found and not true:
-        for name in values:
-            if (perfect := perfect_value(name)) is not None:
-                values[name] = agreed(values[name], asked.empty, perfect)
-    elif found != true and asked.penalty_mm is not None:
-        values |= {name: asked.penalty_mm for name in values if is_distance(name)}
-    return values
+    value: float, measure: Measure, parts: Parts, empty: str, penalty_mm: float | None
+) -> float:
+    """The value of empty masks by the conventions that were asked for."""
+    if not parts.found and not parts.true and measure.perfect is not None:
+        return agreed(value, empty, measure.perfect)
+    if parts.found != parts.true and penalty_mm is not None and measure.unit == "mm":
+        return penalty_mm
+    return value
 
 
-def _measure(
-    pred: Bool[np.ndarray, "*s"],
-    target: Bool[np.ndarray, "*s"],
-    beyond: int,
-    spacing: Spacing,
-    asked: Asked,
-) -> dict[str, float]:
-    """All values of one pair cut out of an image with ``beyond`` more voxels of background."""
-    table = counts(pred, target)
-    table = table._replace(true_negative=table.true_negative + beyond)
-    lines = centerlines(pred, target)
-    by_calibre = calibre_scores(pred, target, lines.target, spacing, BOUNDS_MM)
-    apart = volume_distances(pred, target, spacing)
-    betti = betti_errors(pred, target)
-    return {
-        "dice": table.dice,
-        "iou": table.iou,
-        "precision": table.precision,
-        "recall": table.recall,
-        "false_positive_rate": table.false_positive_rate,
-        "volume_ratio": table.volume_ratio,
-        **centerline_scores(pred, target, lines)._asdict(),
-        "centerline_f1": line_f1(lines, spacing),
-        "hallucination_rate": share_beyond(pred, target, spacing),
-        **{f"dice_{k}": v for k, v in zip(CALIBRES, by_calibre, strict=True)},
-        **_surface_values(pred, target, spacing, asked),
-        "average_hausdorff": apart.average("mean"),
-        "average_hausdorff_max": apart.average("max"),
-        **{f"betti_error_{i}": float(error) for i, error in enumerate(betti.errors)},
-        "betti_difference_0": float(betti.signed_0),
-        **_branch_values(pred, target),
-    }
-
-
-def _branch_values(
-    pred: Bool[np.ndarray, "*s"], target: Bool[np.ndarray, "*s"]
-) -> dict[str, float]:
-    """TLD and BD of the prediction as it is and of its largest component, one parsed target."""
-    tree = reference_tree(target)
-    values = {}
-    for reduction, end in (("as_given", ""), ("largest_component", "_largest")):
-        found = branch_report(pred, tree, reduction=reduction)
-        values["tree_length_detected" + end] = found.tree_length_share
-        values["branches_detected" + end] = found.branch_share
-    return values
-
-
-def _surface_values(
-    pred: Bool[np.ndarray, "*s"], target: Bool[np.ndarray, "*s"], spacing: Spacing, asked: Asked
-) -> dict[str, float]:
-    """Surface metrics from one list of distances, and one more where areas are asked for."""
-    found, true = bool(pred.any()), bool(target.any())
-    if not (found and true):
-        missing = dict.fromkeys(("hausdorff", *map(hd95_name, asked.hd95), "assd"), float("nan"))
-        names = [nsd_name(t, d) for d in asked.nsd for t in asked.tolerances_mm]
-        return missing | dict.fromkeys(names, 0.0 if found or true else float("nan"))
-    plain = surface_distances(pred, target, spacing)
-    values = {"hausdorff": plain.hausdorff()}
-    sized = plain
-    if "area" in (*asked.hd95, *asked.nsd):
-        sized = surface_distances(pred, target, spacing, weighted=True)
-    for definition in asked.hd95:
-        lists = sized if definition == "area" else plain
-        values[hd95_name(definition)] = lists.percentile(95, definition)
-    values["assd"] = plain.mean()
-    for definition in asked.nsd:
-        lists = sized if definition == "area" else plain
-        for tolerance in asked.tolerances_mm:
-            values[nsd_name(tolerance, definition)] = lists.within(tolerance)
-    return values
+def _policy(measure: Measure, asked: Asked) -> str:
+    """What empty masks give by these conventions, in words."""
+    if asked.penalty_mm is not None and measure.unit == "mm":
+        return f"{asked.penalty_mm:g}, {asked.penalty_mm:g}, undefined"
+    if asked.empty == "perfect" and measure.perfect is not None:
+        return measure.empty.replace("undefined", f"{measure.perfect:g}")
+    return measure.empty

@@ -4,7 +4,7 @@ from tubekit._extras import extra
 from tubekit._html import Html
 
 with extra("plots", __name__):
-    from tubekit.plots.curves import bars, paired_strips, training_curves
+    from tubekit.plots.curves import bars, training_curves
     from tubekit.plots.diagram import diagram
     from tubekit.plots.figures import png_bytes, show
     from tubekit.plots.mesh3d import Surface, tree_mesh
@@ -45,7 +45,6 @@ __all__ = [
     "draw_neighbourhood",
     "outline",
     "overlay",
-    "paired_strips",
     "panels",
     "png_bytes",
     "rotatable",

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 
 from tubekit import _check
@@ -47,41 +46,6 @@ def training_curves(
             )
         ax.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
         figure.legend(loc="outside lower center", ncols=2)
-    return figure
-
-
-def paired_strips(values: pd.DataFrame, *, xlabel: str) -> Figure:
-    """One row per method: a box, a dot per case, and a line from each case to the next method.
-
-    Args:
-        values: one line per case, one column per method; missing values are left out.
-        xlabel: quantity and unit.
-    Example:
-        >>> import pandas as pd
-        >>> values = pd.DataFrame({"a": [0.1, 0.2], "b": [0.3, 0.4]})
-        >>> paired_strips(values, xlabel="Dice").axes[0].get_xlabel()
-        'Dice'
-    """
-    with book_style():
-        figure, (ax,) = panels(1, 1, height=1.2 + 0.7 * values.shape[1])
-        rows = np.arange(values.shape[1])
-        for _, case in values.iterrows():
-            ax.plot(case.to_numpy(float), rows, color="#999999", linewidth=0.7, zorder=1)
-        boxes = [values[column].dropna().to_numpy(float) for column in values.columns]
-        ax.boxplot(
-            boxes,
-            positions=rows,
-            orientation="horizontal",
-            widths=0.5,
-            showfliers=False,
-            medianprops={"color": "black", "linewidth": 2.0},
-        )
-        for i, column in enumerate(boxes):
-            colour, marker = SERIES[i % len(SERIES)], _MARKERS[i % len(_MARKERS)]
-            ax.scatter(column, np.full(len(column), i), s=26, color=colour, marker=marker, zorder=3)
-        ax.set_yticks(rows, [str(column) for column in values.columns])
-        ax.set_xlabel(xlabel)
-        ax.invert_yaxis()
     return figure
 
 
