@@ -97,6 +97,16 @@ def ledger(words: Words = None) -> None:
     load("tubekit.evidence.cli", "ledger_command")(words or [], prog_name="tubekit ledger")
 
 
+@app.command(context_settings=PASSED_ON, add_help_option=False)
+def new(words: Words = None) -> None:
+    """Start a chapter: tubekit new chapter NAME --title TITLE --citation KEY."""
+    if (words or [""])[0] != "chapter":
+        raise ValueError(f"expected 'new chapter', got {' '.join(words or ['nothing'])!r}")
+    load("tubekit.chapters.new", "chapter_command")(
+        (words or [])[1:], prog_name="tubekit new chapter"
+    )
+
+
 def load(module: str, name: str) -> typer.Typer:
     """A command beside the code it starts, imported only when it is called.
 

@@ -4,6 +4,7 @@ import ast
 import contextlib
 import io
 import re
+import symtable
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -72,25 +73,26 @@ def needed(code: str, before: tuple[str, ...]) -> list[str]:
     for cell in reversed(before):
         if wanted & _bound(cell):
             chosen.append(cell)
-            wanted |= _used(cell)
+            wanted = wanted - _bound(cell) | _used(cell)
     return chosen[::-1]
 
 
 def _used(code: str) -> set[str]:
-    return {n.id for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Name)}
+    """Names that must be there before ``code`` runs."""
+
+    def walk(table: symtable.SymbolTable, top: bool) -> Iterator[str]:
+        for symbol in table.get_symbols():
+            if symbol.is_referenced() and (top or symbol.is_global()):
+                yield symbol.get_name()
+        for inner in table.get_children():
+            yield from walk(inner, False)
+
+    return set(walk(symtable.symtable(code, "cell", "exec"), True)) - _bound(code)
 
 
 def _bound(code: str) -> set[str]:
-    names = set()
-    for node in ast.parse(code).body:
-        for part in ast.walk(node):
-            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
-                names.add(part.id)
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            names |= {(a.asname or a.name).split(".")[0] for a in node.names}
-        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
-            names.add(node.name)
-    return names
+    table = symtable.symtable(code, "cell", "exec")
+    return {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()}
 
 
 def said(code: str, names: dict[str, Any]) -> str:

@@ -14,6 +14,18 @@ ALL = {e.label: (source, e) for source in SOURCES for e in exercises(source)}
 CHECKED = [label for label, (_, e) in ALL.items() if e.cell]
 
 WRONG = {
+    "ex-harm-beta": ("answer = 0.2", "answer = 1 / np.log(100)"),
+    "ex-harm-join": (
+        "def my_join(blobs): return blobs",
+        "def my_join(blobs): return np.ones_like(blobs)",
+        "def my_join(blobs): return binary_dilation(blobs, iterations=8)",
+    ),
+    "ex-harm-attention": (
+        "def my_attention(q, k, v):\n    w = np.exp(q @ k.T)\n"
+        "    return w / w.sum(1, keepdims=True) @ v",
+        "def my_attention(q, k, v):\n    w = np.exp(q @ k.T / q.shape[1] ** 0.5)\n"
+        "    return w / w.sum(0, keepdims=True) @ v",
+    ),
     "ex-srl-hand": ("answer = -1.0", "answer = 0.6"),
     "ex-srl-tube": (
         "def my_tube(b, radius): return np.ones_like(b)",

@@ -68,20 +68,20 @@ def seal(value: Any, *, tolerance: float = 1e-5) -> str:
         >>> check(lambda: 0.75, seal(0.75), hint="Three of four.")
         ✔ Correct.
     """
-    return _fingerprint(np.round(np.asarray(value, float) / tolerance))
+    return _fingerprint(np.asarray(value, float), tolerance, 0)
 
 
 def _fits_seal(given: Any, sealed: str, tolerance: float) -> bool:
     try:
-        steps = np.round(np.asarray(given, float) / tolerance)
+        value = np.asarray(given, float)
     except (TypeError, ValueError):
         return False
-    return any(_fingerprint(steps + by) == sealed for by in (-1, 0, 1))
+    return any(_fingerprint(value, tolerance, by) == sealed for by in (-1, 0, 1))
 
 
-def _fingerprint(steps: np.ndarray) -> str:
-    text = " ".join(f"{step:.0f}" for step in np.ravel(steps + 0.0))
-    return hashlib.sha256(f"{steps.shape} {text}".encode()).hexdigest()[:16]
+def _fingerprint(value: np.ndarray, tolerance: float, by: int) -> str:
+    steps = [f"{step:.0f}" for step in np.round(value.ravel() / tolerance) + by]
+    return hashlib.sha256(f"{value.shape} {' '.join(steps)}".encode()).hexdigest()[:16]
 
 
 def _close(given: Any, expected: Any, tolerance: float) -> bool:

@@ -35,18 +35,23 @@ def result_html(
     printed = published.load(table.chapter).tables.get(table.table)
     complete = printed and data in printed.rows and set(printed.metrics) <= set(metrics)
     frame, unseen = result_frame(table, data, metrics, methods)
-    rows = [row for row in table.rows if row.data == data]
-    if not all(row.flat for row in rows):
-        title += f": which learns faster at {steps_text([row.steps for row in rows])}"
     notes = [f"The paper's values are not known to us for: {', '.join(unseen)}."] if unseen else []
     if any(published.SECOND_HAND in cell for cell in frame.to_numpy().ravel()):
         notes.append(f"{published.SECOND_HAND} {published.SECOND_HAND_MEANS}.")
     return table_html(
         frame,
-        caption=f"{title} ({about(table, data)})",
+        caption=f"{heading(table, data, title)} ({about(table, data)})",
         key=place(table.table, data) if complete else "",
         note=" ".join(notes),
     )
+
+
+def heading(table: ResultTable, data: str, title: str) -> str:
+    """The title, and where a training had not converged that the table is about speed."""
+    rows = [row for row in table.rows if row.data == data]
+    if all(row.flat for row in rows):
+        return title
+    return f"{title}: which learns faster at {steps_text([row.steps for row in rows])}"
 
 
 def steps_text(steps: Sequence[int]) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tubekit.evidence.report import result_frame, result_html
+from tubekit.evidence.report import heading, result_frame, result_html
 from tubekit.evidence.tables import ResultTable
 from tubekit.experiments.evaluate import MEASURES
 from tubekit.plots import Html, table_html
@@ -21,7 +21,7 @@ def led_html(
         table, data, title, metrics, methods: as in ``result_html``.
     """
     few, _ = result_frame(table, data, metrics[:1], methods)
-    short = table_html(few, caption=f"{title}: {MEASURES[metrics[0]].label}")
+    short = table_html(few, caption=f"{heading(table, data, title)}, {MEASURES[metrics[0]].label}")
     return folded(short, result_html(table, data, title, metrics, methods), "All metrics")
 
 

@@ -103,7 +103,7 @@ class GrowthSuppressionLoss(SegmentationLoss):
     def from_logits(
         self, logits: Logits, target: Labels, *, valid: Known = None, **maps: Tensor
     ) -> Value:
-        probs = self.probs(logits)  # one activation for all terms
+        probs = self.probs(logits)  # once, for the terms that all take it
         terms = []
         for name, weight in self._weights().items():
             part = cast(SegmentationLoss, getattr(self, name))

@@ -27,6 +27,8 @@ CHAPTER = Chapter(
         "retina": "CHASE_DB1",
         "airway": "airway phantom",
         "coronary": "coronary phantom",
+        "missing_25": "vascular phantom, a quarter of the branches unlabelled",
+        "missing_50": "vascular phantom, half of the branches unlabelled",
     },
     differences={
         "hvs": "images rendered around real vessel shapes instead of 992 CT volumes",

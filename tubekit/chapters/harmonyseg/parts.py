@@ -24,7 +24,7 @@ from tubekit.types import Spec
 
 
 def plus(term: Spec) -> Spec:
-    """The usual loss plus one term of weight 1, which is how the paper's "only" must be read."""
+    """The usual loss plus one term of weight 1, which is how the rows of Table 7 must be read."""
     return Spec(WeightedSum, losses=[Spec(DiceCELoss), term], weights=[1.0, 1.0])
 
 
