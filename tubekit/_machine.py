@@ -75,7 +75,7 @@ def processes(jobs: int) -> ProcessPoolExecutor:
 def peak_memory() -> int:
     """Bytes of resident memory that this process had at most; not what its children had.
 
-    Linux lets a process lower the mark, as ``tubekit.benchmarks`` does; others count from the start.
+    Linux lets a process lower the mark, as the benchmarks do; elsewhere it counts from the start.
     """
     if sys.platform == "win32":
         import psutil
