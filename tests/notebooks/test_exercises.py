@@ -14,7 +14,7 @@ ALL = {e.label: (source, e) for source in SOURCES for e in exercises(source)}
 CHECKED = [label for label, (_, e) in ALL.items() if e.cell]
 
 WRONG = {
-    "ex-harm-beta": ("answer = 0.2", "answer = 1 / np.log(100)"),
+    "ex-harm-beta": ("answer = 0.2", "answer = 0.5"),
     "ex-harm-join": (
         "def my_join(blobs): return blobs",
         "def my_join(blobs): return np.ones_like(blobs)",
