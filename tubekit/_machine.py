@@ -1,4 +1,4 @@
-"""This program's share of the machine: processors it may use, and workers that keep to them.
+"""This program's share of the machine: processors, workers that keep to them, memory it took.
 
 ``os.cpu_count()`` counts a whole node, also where a job may use one core of it.
 """
@@ -7,6 +7,7 @@ import functools
 import math
 import multiprocessing
 import os
+import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
@@ -69,6 +70,21 @@ def processes(jobs: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(
         jobs, context, initializer=_keep_to, initargs=(threads_of_worker(jobs),)
     )
+
+
+def peak_memory() -> int:
+    """Bytes of resident memory that this process had at most; not what its children had.
+
+    Linux lets a process lower the mark, as the benchmarks do; elsewhere it counts from the start.
+    """
+    if sys.platform == "win32":
+        import psutil
+
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource  # Unix only
+
+    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _keep_to(threads: int) -> None:

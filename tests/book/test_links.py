@@ -1,6 +1,8 @@
 """Links between pages: the file exists, and so does the place in it. No browser needed."""
 
 from functools import cache
+from itertools import pairwise
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -56,3 +58,21 @@ def test_nothing_is_loaded_from_elsewhere(name: str) -> None:
 def test_no_page_is_too_heavy_for_a_phone() -> None:
     for name in built_pages():
         assert (SITE / name).stat().st_size < 6_000_000, f"{name} is too heavy for a phone"
+
+
+def test_a_long_chapter_is_pages_with_their_neighbours_and_one_notebook() -> None:
+    """From the old address through the pages and on; nothing offers a piece of a notebook."""
+    for chapter in ("notebooks/01_skeleton_recall", "notebooks/02_harmonyseg"):
+        names = [f"{chapter}{part}.html" for part in ("", "-training", "-evidence")]
+        for name, following in pairwise(names):
+            link = parsed(name).select_one("a.right-next")
+            assert (SITE / name).parent / link["href"] == SITE / following
+            back = parsed(following).select_one("a.left-prev")
+            assert (SITE / name).parent / back["href"] == SITE / name
+        for name in names:
+            links = [tag["href"] for tag in parsed(name).find_all("a", href=True)]
+            offered = {link for link in links if link.endswith(".ipynb")}
+            assert offered
+            assert {Path(link).stem for link in offered} == {Path(chapter).name}
+            assert "Training" in parsed(name).select_one(".bd-links").get_text()
+    assert not [*SITE.rglob("*-training.ipynb"), *SITE.rglob("*-evidence.ipynb")]

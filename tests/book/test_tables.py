@@ -7,7 +7,10 @@ from .conftest import SITE, Visit, built_pages
 
 pytestmark = pytest.mark.book
 
-CHAPTERS = ["notebooks/01_skeleton_recall.html", "notebooks/02_harmonyseg.html"]
+CHAPTERS = [
+    "notebooks/01_skeleton_recall-evidence.html",
+    "notebooks/02_harmonyseg-evidence.html",
+]
 # Tables that must be scrolled sideways to be read, and verdicts that lie beyond the border.
 BEYOND = """() => {
   document.querySelectorAll("details").forEach((part) => (part.open = true));
@@ -102,7 +105,7 @@ def test_the_ledger_has_the_order_of_the_book_and_leads_to_its_tables(visit: Vis
     page = visit.open("ledger.html")
     links = page.locator(".ledger-table th a:first-child")
     targets = links.evaluate_all("links => links.map((a) => a.getAttribute('href'))")
-    chapters = list(dict.fromkeys(target.partition("#")[0] for target in targets))
+    chapters = list(dict.fromkeys(target.partition("#")[0] for target in targets if "#" in target))
     assert chapters == sorted(chapters) == CHAPTERS
     assert sum("#" in target for target in targets) > len(targets) / 2
 

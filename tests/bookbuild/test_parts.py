@@ -1,5 +1,6 @@
 """A chapter as pages: nothing lost, nothing twice, and the old address still works."""
 
+import copy
 from pathlib import Path
 
 import jupytext
@@ -61,7 +62,7 @@ def sources(parts: list[Part]) -> list[str]:
 
 def test_every_cell_is_on_one_page_in_order_with_its_output() -> None:
     whole = chapter()
-    before = whole.copy()
+    before = copy.deepcopy(whole)
     parts = split(whole, ADDRESS)
     mine = sources(parts)
     assert mine[0] == "(ch-long)=\n# Keep tubes: a loss"

@@ -91,3 +91,11 @@ def test_workers_share_the_threads(monkeypatch):
         assert pool.submit(torch.get_num_threads).result() == 1
         assert pool.submit(os.getenv, "OMP_NUM_THREADS").result() == "1"
     assert os.environ["OMP_NUM_THREADS"] == "2"
+
+
+def test_the_peak_is_in_bytes_and_outlives_what_took_it() -> None:
+    before = _machine.peak_memory()
+    grown = b"x" * (before + 10_000_000)
+    assert len(grown) <= _machine.peak_memory() <= 10 * len(grown)
+    del grown
+    assert _machine.peak_memory() > before

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from tubekit import _machine
 from tubekit._extras import extra
 
 with extra("test", __name__):
@@ -146,20 +147,20 @@ def peak_memory(call: Callable[[], Any]) -> tuple[Any, float]:
     """
     gc.collect()
     with _blocks_returned_at_once():
-        with contextlib.suppress(OSError):
-            Path("/proc/self/clear_refs").write_text("5")
+        marked = _mark_lowered()
         before = psutil.Process().memory_info().rss
         result = call()
-        return result, max(_high_water() - before, 0) / MEGABYTE
+        after = _machine.peak_memory() if marked else psutil.Process().memory_info().rss
+        return result, max(after - before, 0) / MEGABYTE
 
 
-def _high_water() -> int:
-    status = Path("/proc/self/status")
-    if status.is_file():
-        for line in status.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    return int(psutil.Process().memory_info().rss)
+def _mark_lowered() -> bool:
+    """Whether the process could set its high-water mark to what it has now."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return False
+    return True
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from html import escape
+from importlib.resources import files
 from typing import NamedTuple
 
 from tubekit._extras import extra
@@ -11,7 +12,6 @@ from tubekit.evaluation.facts import facts
 from tubekit.evaluation.files import Options
 from tubekit.evaluation.pairs import Failure
 from tubekit.evaluation.pictures import dot_plot
-from tubekit.evaluation.style import SCRIPT, STYLE
 from tubekit.evaluation.work import CaseResult
 
 with extra("evaluate", __name__):
@@ -72,9 +72,13 @@ def page(content: Content) -> str:
     return (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(content.title)}</title><style>{STYLE}</style></head>"
-        f"<body><main>{''.join(parts)}</main><script>{SCRIPT}</script></body></html>"
+        f"<title>{escape(content.title)}</title><style>{_asset('report.css')}</style></head>"
+        f"<body><main>{''.join(parts)}</main><script>{_asset('report.js')}</script></body></html>"
     )
+
+
+def _asset(name: str) -> str:
+    return files("tubekit.evaluation").joinpath("browser", name).read_text(encoding="utf-8")
 
 
 def _is_main(name: str) -> bool:

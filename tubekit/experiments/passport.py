@@ -2,13 +2,12 @@
 
 import json
 import os
-import resource
-import sys
 import time
 from html import escape
 from pathlib import Path
 from typing import Any, Literal
 
+from tubekit import _machine
 from tubekit._extras import extra
 from tubekit._html import table
 from tubekit.data import load_manifest
@@ -84,7 +83,7 @@ class Passport:
     def finish(self) -> "Passport":
         """Complete the passport; write it where the build asks for it, and show it in the page."""
         self.facts["seconds"] = round(time.perf_counter() - self._began, 1)
-        self.facts["peak_memory_mb"] = round(_peak_memory_mb(), 0)
+        self.facts["peak_memory_mb"] = round(_machine.peak_memory() / 1e6, 0)
         self.facts["finished"] = now()
         target = os.environ.get(ENVIRONMENT_VARIABLE)
         if target:
@@ -119,9 +118,3 @@ def badge(name: str, stand_in: str) -> str:
         f'<p class="phantom-badge"><strong>Phantom.</strong> The files of {escape(name)} are not '
         f"on this machine; a {escape(stand_in)} phantom stands in.</p>"
     )
-
-
-def _peak_memory_mb() -> float:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, kilobytes on Linux
-    return peak * unit / 1e6

@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +10,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from tubekit import _machine
 from tubekit.training.checkpoint import load_checkpoint, save_checkpoint
 from tubekit.training.seeding import rng_state, set_rng_state
 
@@ -168,11 +168,4 @@ def peak_memory_mb(device: str) -> float:
     """Peak of CUDA's tensors since the last reset, or of this process's resident memory."""
     if device == "cuda":
         return torch.cuda.max_memory_allocated() / 2**20
-    if sys.platform == "win32":
-        import psutil
-
-        return float(psutil.Process().memory_info().peak_wset) / 2**20
-    import resource  # Unix only
-
-    unit = 2**20 if sys.platform == "darwin" else 2**10  # macOS counts bytes, Linux KiB
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    return _machine.peak_memory() / 2**20
