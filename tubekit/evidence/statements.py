@@ -43,7 +43,7 @@ class _Statement:
         claim = self.claim
         equal = claim.says == "no difference"
         higher = MEASURES[claim.metric].higher_is_better
-        return excess(difference, higher=higher, margin=claim.margin, equal=equal)
+        return excess(difference, higher=bool(higher), margin=claim.margin, equal=equal)
 
 
 def claims_table(records: Sequence[Record], chapter: str) -> pd.DataFrame:
