@@ -63,16 +63,17 @@ class Spec:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready: name and bound arguments."""
-        return {"call": self.name, "with": {k: plain(v) for k, v in sorted(self.bound().items())}}
+        arguments = {k: plain(v) for k, v in sorted(self.bound().items())}
+        return {"target": self.name, "kwargs": arguments}
 
     def agrees(self, recorded: object) -> bool:
         """Whether ``to_dict`` of some time ago describes this call.
 
         An argument that came later must be at its default: the call of then did not have it.
         """
-        if not isinstance(recorded, Mapping) or recorded.get("call") != self.name:
+        if not isinstance(recorded, Mapping) or recorded.get("target") != self.name:
             return False
-        then, now, usual = recorded["with"], self.bound(), _defaults(self.target)
+        then, now, usual = recorded["kwargs"], self.bound(), _defaults(self.target)
         return set(then) <= set(now) and all(
             agree(value, then[k]) if k in then else k in usual and plain(value) == plain(usual[k])
             for k, value in now.items()

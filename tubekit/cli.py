@@ -55,7 +55,7 @@ def data(words: Words = None) -> None:
 @app.command(context_settings=PASSED_ON, add_help_option=False)
 def run(words: Words = None) -> None:
     """Run the recipes of a chapter that have no record yet."""
-    load("tubekit.chapters.cli", "run_command")(words or [], prog_name="tubekit run")
+    load("tubekit.experiments.cli", "run_command")(words or [], prog_name="tubekit run")
 
 
 @app.command(context_settings=PASSED_ON, add_help_option=False)
@@ -81,7 +81,7 @@ def predict(words: Words = None) -> None:
     """Segment your own images with a network that `tubekit train` has saved, or of a recipe."""
     # A recipe is known by its chapter; all else is the folder of a model.
     chapter = any(word.partition("=")[0] == "--chapter" for word in words or [])
-    module = "tubekit.chapters.cli" if chapter else "tubekit.own.cli"
+    module = "tubekit.experiments.cli" if chapter else "tubekit.own.cli"
     load(module, "predict_command")(words or [], prog_name="tubekit predict")
 
 

@@ -25,14 +25,14 @@ def test_a_call_is_named_by_what_exports_it_and_holds_its_defaults():
     from tubekit.training import adamw
 
     told = Spec(SoftDiceLoss).to_dict()
-    assert told["call"] == "tubekit.losses:SoftDiceLoss"
-    assert told["with"]["smooth"] == 1e-5
-    assert told["with"]["include_background"] is False  # an option of all losses
+    assert told["target"] == "tubekit.losses:SoftDiceLoss"
+    assert told["kwargs"]["smooth"] == 1e-5
+    assert told["kwargs"]["include_background"] is False  # an option of all losses
     assert Spec(SoftDiceLoss) == Spec(SoftDiceLoss, smooth=1e-5) != Spec(SoftDiceLoss, smooth=1.0)
     assert Spec(SoftDiceLoss) != Spec(DiceCELoss)
     assert Spec(adamw).to_dict() == {
-        "call": "tubekit.training:adamw",
-        "with": {"lr": 1e-3, "weight_decay": 0.01},
+        "target": "tubekit.training:adamw",
+        "kwargs": {"lr": 1e-3, "weight_decay": 0.01},
     }
 
 
@@ -66,7 +66,7 @@ def test_every_name_of_a_recipe_is_exported_by_a_package():
 
     def look(value):
         if isinstance(value, dict):
-            names.add(value.get("call", "a:b"))
+            names.add(value.get("target", "a:b"))
         for part in value.values() if isinstance(value, dict) else value:
             if isinstance(part, (dict, list)):
                 look(part)
@@ -97,7 +97,7 @@ def test_digest_follows_numbers_not_names():
     assert not base.made(json.loads(json.dumps(other.to_dict())))
     assert not base.made(base.to_dict() | {"unheard_of": 1})
     selected = json.loads(json.dumps(base.to_dict()))
-    selected["stages"][0]["select"]["with"]["rule"] = 1
+    selected["stages"][0]["select"]["kwargs"]["rule"] = 1
     assert not base.made(selected)  # weights that an older rule has selected
     shorter = base.shortened(steps=10)
     assert len({base.digest, other.digest, shorter.digest}) == 3
@@ -123,6 +123,6 @@ def test_methods_of_one_data_set_differ_only_in_the_loss():
         for r in room("skeleton_recall").recipes("laptop"):
             if (r.table, r.data_name) == ("table-2", name):
                 content = r.content()
-                del content["stages"][0]["update"]["with"]["loss"]
+                del content["stages"][0]["update"]["kwargs"]["loss"]
                 contents.add(json.dumps(content, sort_keys=True))
         assert len(contents) == 1

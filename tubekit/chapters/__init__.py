@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tubekit._lazy import lazy
 
 if TYPE_CHECKING:
-    from tubekit.chapters.room import Chapter, chapter, known
+    from tubekit.experiments.chapter import Chapter, chapter, known
 
 __all__ = ["Chapter", "chapter", "known"]
 

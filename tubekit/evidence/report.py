@@ -147,7 +147,7 @@ def settings_html(chapter: str, row: str, printed: Mapping[str, str], title: str
 def settings(recipe: Recipe) -> dict[str, str]:
     """What a recipe trains with, in words; of several stages the last."""
     update, sampler = recipe.stages[-1].update.kwargs, recipe.stages[-1].sampler.kwargs
-    folds = recipe.data.to_dict()["with"].get("folds")
+    folds = recipe.data.bound().get("folds")
     return {
         "evaluation": f"{folds}-fold cross-validation" if folds else "test set",
         "network": str(recipe.network),

@@ -6,12 +6,11 @@ from pathlib import Path
 from torch import nn
 
 from tubekit.data import read_image, write_label
+from tubekit.experiments import run as runs
 from tubekit.experiments import weights
 from tubekit.experiments.data import Split, window_of
 from tubekit.experiments.preparation import Preparation
 from tubekit.experiments.recipe import Recipe
-from tubekit.experiments.run import predictor, run
-from tubekit.inference.predictors import label_of
 from tubekit.training import resolve_device
 from tubekit.types import Case, Spec
 
@@ -83,7 +82,7 @@ def predict_file(
             )
 
     network = _network(recipe, seed, device, kept, check, say)
-    label = label_of(predictor(recipe, network, device)(prepared))
+    label = runs.predict(network, prepared, recipe, device)
     write_label(output, preparation.back(label, prepared, case), spacing)
 
 
@@ -105,13 +104,18 @@ def _network(
         if not path.is_file():
             say(f"{recipe.id} is trained on {len(split.train)} cases ({split.source})")
             unfinished = path.with_suffix(".unfinished.pt")
-            trained = run(
-                recipe, seed, device=device, checkpoint=unfinished, tested=False, progress=True
+            _, network, _ = runs.run(
+                recipe,
+                seed,
+                device=device,
+                checkpoint=unfinished,
+                kept=True,
+                tested=False,
+                progress=True,
             )
-            weights.keep(trained, recipe, seed)
-            for left in path.parent.glob(f"{unfinished.stem}-*"):
-                left.unlink()
-            return trained.network
+            for stage in recipe.stages:
+                runs.checkpoint_of(unfinished, stage).unlink(missing_ok=True)
+            return network
     network, about = weights.load(recipe, path)
     check(about["image_channels"])
     say(f"{recipe.id}: weights of {path} ({about['source']} images)")

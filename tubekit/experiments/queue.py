@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tubekit.experiments import weights
 from tubekit.experiments.environment import commit
 from tubekit.experiments.recipe import Recipe
 from tubekit.experiments.record import (
@@ -71,7 +70,8 @@ def work(
         run_name = f"{recipe.digest[:16]}-{sources_of(recipe)[:8]}-{seed}"
         checkpoint = root / ".unfinished" / f"{run_name}.pt"
         try:
-            trained = run(recipe, seed, device=device, precision=precision, checkpoint=checkpoint)
+            options = {"device": device, "precision": precision, "checkpoint": checkpoint}
+            trained = run(recipe, seed, kept=True, **options)  # type: ignore[arg-type]
             others = further_records(trained, recipe, device)
         except (ValueError, RuntimeError, FloatingPointError) as error:
             failures.append(f"{name}: {type(error).__name__}: {error}")
@@ -80,7 +80,6 @@ def work(
         record = trained.record
         for made in (*others, record):  # the run's own record last: it marks the job as done
             write_record(made, root)
-        weights.keep(trained, recipe, seed)
         for stage in recipe.stages:
             checkpoint_of(checkpoint, stage).unlink(missing_ok=True)
         score = sum(v["dice"] or 0.0 for v in record.cases.values()) / len(record.cases)

@@ -9,6 +9,7 @@ import numpy as np
 from torch import nn
 
 from tubekit.data.targets import MAPS
+from tubekit.experiments import weights
 from tubekit.experiments.data import Split
 from tubekit.experiments.environment import commit, device_name, now, versions
 from tubekit.experiments.evaluate import evaluate
@@ -35,6 +36,7 @@ def run(
     device: str = "auto",
     precision: str | None = None,
     checkpoint: Path | None = None,
+    kept: bool = False,
     tested: bool = True,
     progress: bool = False,
 ) -> Trained:
@@ -46,6 +48,7 @@ def run(
         device: ``cpu``, ``cuda`` or ``auto``.
         precision: ``None`` for the recipe's.
         checkpoint: a file to resume from and to write to; every stage has its own beside it.
+        kept: keep the trained weights in the cache folder, see ``weights.place``.
         tested: measure the test cases; else the record has none.
         progress: show a bar.
     """
@@ -59,7 +62,7 @@ def run(
             split = stage.prepare.build(split, predictor(recipe, network, device))
         if network is None or stage.fresh:
             network = build_network(recipe, split, seed)
-        kept = None if checkpoint is None else checkpoint_of(checkpoint, stage)
+        own = None if checkpoint is None else checkpoint_of(checkpoint, stage)
         fitted.append(
             train(
                 recipe,
@@ -69,12 +72,21 @@ def run(
                 seed=seed,
                 device=device,
                 precision=precision,
-                checkpoint=kept,
+                checkpoint=own,
                 progress=progress,
             )
         )
     if network is None:
         raise ValueError(f"{recipe.id}: expected at least one stage, got none; add one")
+    if kept:
+        weights.keep(
+            network,
+            weights.place(recipe, seed, split.source),
+            recipe,
+            channels=channels_of(recipe, split),
+            image=len(split.train[0].image),
+            source=split.source,
+        )
     asked = split.test if tested else []
     cases = test(network, asked, recipe, split.classes, device, recipe.metrics)
     record = make_record(recipe, seed, split, fitted, cases, network, device)

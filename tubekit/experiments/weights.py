@@ -8,7 +8,6 @@ from torch import nn
 
 from tubekit.data.storage import cache_root
 from tubekit.experiments.recipe import Recipe
-from tubekit.experiments.run import Trained, channels_of
 from tubekit.experiments.sources import sources_of
 from tubekit.training import load_checkpoint, save_checkpoint
 
@@ -19,20 +18,28 @@ def place(recipe: Recipe, seed: int, source: str) -> Path:
     return cache_root() / "networks" / name
 
 
-def keep(trained: Trained, recipe: Recipe, seed: int) -> Path:
-    """Write the weights of a run, and what they ask of an image."""
-    path = place(recipe, seed, trained.split.source)
-    save_checkpoint(
-        path,
-        {
-            "network": {k: v.detach().cpu() for k, v in trained.network.state_dict().items()},
-            "channels": channels_of(recipe, trained.split),
-            "image_channels": len(trained.split.train[0].image),
-            "recipe": recipe.id,
-            "source": trained.split.source,
-        },
-    )
-    return path
+def keep(
+    network: nn.Module,
+    path: Path,
+    recipe: Recipe,
+    *,
+    channels: dict[str, int],
+    image: int,
+    source: str,
+) -> None:
+    """Write the weights of a run, and what they ask of an image.
+
+    Args:
+        network: trained.
+        path: as ``place`` gives it.
+        recipe: that was run.
+        channels: arguments with which the network was built.
+        image: channels of an image of the data.
+        source: of the images.
+    """
+    weights = {k: v.detach().cpu() for k, v in network.state_dict().items()}
+    about = {"channels": channels, "image_channels": image, "recipe": recipe.id, "source": source}
+    save_checkpoint(path, {"network": weights, **about})
 
 
 def load(recipe: Recipe, path: Path) -> tuple[nn.Module, dict[str, Any]]:

@@ -1,6 +1,6 @@
 """Chapter 02, HarmonySeg: our data against the paper's, and what was not run."""
 
-from tubekit.chapters.room import Chapter
+from tubekit.experiments.chapter import Chapter
 
 _NO_CODE = "a published row without a description that would let us build it"
 _PUBLISHED_ONLY = {

@@ -1,6 +1,6 @@
 """Chapter 01, Skeleton Recall: our data against the paper's, and what was not run."""
 
-from tubekit.chapters.room import Chapter
+from tubekit.experiments.chapter import Chapter
 
 _CANAL = (
     "CE + Dice finds nothing of the canal, a thousandth of the volume, within the laptop budget, "

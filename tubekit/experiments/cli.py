@@ -41,7 +41,7 @@ def run_command(
     from tubekit._folders import written_results
 
     with extra("all", "tubekit run"):
-        from tubekit.chapters import chapter as room
+        from tubekit.experiments.chapter import chapter as room
         from tubekit.experiments.queue import pending, work
         from tubekit.experiments.queue import stale as stale_records
 
@@ -90,7 +90,7 @@ def predict_command(
 ) -> None:
     """Segment an image with the network of a recipe of the book; the first call may train it."""
     with extra("all", "tubekit predict"):
-        from tubekit.chapters import chapter as room
+        from tubekit.experiments.chapter import chapter as room
         from tubekit.experiments.prediction import predict_file
 
     found = room(chapter).recipe(profile, recipe_id)  # type: ignore[arg-type]

@@ -6,9 +6,10 @@ import importlib
 from collections.abc import Mapping
 from pathlib import Path
 
+import tubekit
 from tubekit.experiments.recipe import PROFILES, Profile, Recipe
 
-ROOM = Path(__file__).parent
+ROOM = Path(tubekit.__file__).parent / "chapters"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,7 +51,7 @@ class Chapter:
         """
         if profile not in PROFILES:
             raise ValueError(f"profile must be one of {', '.join(PROFILES)}, got {profile!r}")
-        module = importlib.import_module(f"{__package__}.{self.name}.recipes")
+        module = importlib.import_module(f"tubekit.chapters.{self.name}.recipes")
         made: list[Recipe] = module.recipes(profile)
         return made
 
@@ -69,7 +70,7 @@ class Chapter:
 
     def data_sets(self) -> set[str]:
         """Data sets that the recipes train on or test with, by the name of their manifest."""
-        named = {r.data.to_dict()["with"].get("name") for r in self.recipes("laptop")}
+        named = {r.data.bound().get("name") for r in self.recipes("laptop")}
         return {str(name) for name in named if name} | set(self.own_data)
 
     def baseline_of(self, table: str) -> str:
@@ -101,5 +102,5 @@ def chapter(name: str) -> Chapter:
     if not name.isidentifier() or not (ROOM / name / "facts.py").is_file():
         rooms = sorted(path.parent.name for path in ROOM.glob("*/facts.py"))
         raise ValueError(f"chapter must be one of {', '.join(rooms)}, got {name!r}")
-    made: Chapter = importlib.import_module(f"{__package__}.{name}.facts").CHAPTER
+    made: Chapter = importlib.import_module(f"tubekit.chapters.{name}.facts").CHAPTER
     return made
