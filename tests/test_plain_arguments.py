@@ -18,7 +18,7 @@ from tubekit.losses import CrossEntropyLoss, DeepSupervision
 from tubekit.networks import UNet
 from tubekit.phantoms import GrowthRule, LiverCT, Root, vascular_phantom
 from tubekit.training import Supervised, fit, load_checkpoint, poly, save_checkpoint
-from tubekit.types import SegOutput
+from tubekit.types import Case, SegOutput
 
 # A way of writing numbers: `n` for one whole number, `s` for several.
 Numbers = tuple[Callable[[int], Any], Callable[..., Any]]
@@ -62,6 +62,21 @@ def trained(n: Callable[[int], Any], s: Callable[..., Any]) -> list[Any]:
     result = fit(Supervised(network, CrossEntropyLoss()), batch, steps=n(2), **options)
     assert type(result.steps_done) is int
     return [row["loss"] for row in result.history]
+
+
+def case_of(axes: int) -> Case:
+    image = np.zeros((1, *(16,) * axes), np.float32)
+    image[(0, *(slice(4, 9),) * axes)] = 1
+    return Case("a", image, None, (1.0,) * axes)
+
+
+def bright(case: Case) -> np.ndarray:
+    return (case.image > 0.5).astype(np.float32)
+
+
+def predicting(n: Callable[[int], Any], axes: int) -> tuple[nn.Module, Any]:
+    torch.manual_seed(0)
+    return UNet(axes, 1, 2, features=(4, 4)), n(8)
 
 
 def drawn(phantom: phantoms.Phantom) -> list[np.ndarray]:
@@ -136,6 +151,11 @@ CALLS: dict[str, Callable[..., Any]] = {
     "SnakeConv": lambda n, s: weights(networks.SnakeConv(n(2), n(1), n(2), axis=n(1))),
     "attend": heads,
     "fit": trained,
+    "Windows": lambda n, s: inference.Windows(*predicting(n, 2))(case_of(2)),
+    "Slices": lambda n, s: inference.Slices(*predicting(n, 2), n(1), n(0))(case_of(3)),
+    "CoarseToFine": lambda n, s: inference.CoarseToFine(bright, bright, s(2, 2), rounds=n(3))(
+        case_of(2)
+    ),
     "poly": lambda n, s: poly(n(1), n(4)),
     "ramp": lambda n, s: training.ramp(n(1), n(3), 0.25, 0.75)(training.Progress(n(2), n(4))),
     "switch": lambda n, s: training.switch(n(1))(training.Progress(n(2), n(4))),
@@ -190,7 +210,7 @@ OTHERS = {
     *("ARTERIES", "Branch", "Damage", "IncompleteLabel", "KnownSolid", "Phantom", "Raster", "Tree"),
     *("drop_branches", "known_solids", "rasterise"),
     *("FitResult", "adamw", "nnunet_sgd", "resolve_device", "resolve_precision"),
-    *("Adversarial", "Distil", "Objective", "Progress", "Supervised", "Term"),
+    *("Adversarial", "Distil", "Objective", "Progress", "Supervised", "Term", "Views"),
 }
 PATHS = {"load_checkpoint", "save_checkpoint"}
 

@@ -7,6 +7,7 @@ import functools
 import math
 import multiprocessing
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -81,6 +82,11 @@ def peak_memory() -> int:
         import psutil
 
         return int(psutil.Process().memory_info().peak_wset)
+    status = Path("/proc/self/status")
+    if status.is_file():  # getrusage also counts what the process was before it became Python
+        found = re.search(r"^VmHWM:\s*(\d+) kB", status.read_text(), flags=re.M)
+        if found:
+            return int(found[1]) * 1024
     import resource  # Unix only
 
     unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux KiB

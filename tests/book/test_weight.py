@@ -20,7 +20,14 @@ def test_a_page_is_light(visit: Visit, name: str) -> None:
     visit.page.goto(f"{visit.address}/{name}")
     visit.settle()
     sizes = {r.url: r.sizes()["responseBodySize"] for r in asked}
-    shell = sum(sizes[r.url] for r in asked if r.resource_type not in ("document", "image"))
+    # Formulas that a reader is about to see are worth their program; others must not ask for it.
+    first = "document.querySelector('.math, mjx-container')?.getBoundingClientRect().top ?? 1e9"
+    due = "mathjax" if visit.page.evaluate(f"{first} < innerHeight + 1500") else "no file"
+    shell = sum(
+        sizes[r.url]
+        for r in asked
+        if r.resource_type not in ("document", "image") and due not in r.url
+    )
     listed = sorted(((size, url) for url, size in sizes.items()), reverse=True)
     assert asked
     # The page that searches needs the index of all words.

@@ -90,12 +90,22 @@ def batch(given: Given, size: Any) -> Any:
     return sampler.batch(given.whole(4))
 
 
+def slices(given: Given) -> data.SliceSampler:
+    size, n = given.whole(4), given.whole(1)
+    return data.SliceSampler([given.case], n, size, n, neighbours=n, box=n, seed=n, maps=())
+
+
+SAMPLERS = {"PatchSampler", "SliceSampler", "Together"}
+
+
 def of_toy(call: Callable[[Given, data.Manifest], Any]) -> Callable[[Given], Any]:
     return lambda given: call(given, data.load_manifest("toy"))
 
 
 CALLS: dict[str, Callable[[Given], Any]] = {
     "PatchSampler": lambda g: [batch(g, g.whole(4)), batch(g, [g.whole(4)] * 3)],
+    "SliceSampler": lambda g: slices(g).batch(g.whole(4)),
+    "Together": lambda g: data.Together({"": slices(g)}).batch(g.whole(4)),
     "cached_target_map": lambda g: data.cached_target_map(
         "tube", g.array(LABEL), [2.0, 1.0, 1.0], folder=g.path(g.folder)
     ),
@@ -178,9 +188,9 @@ def at_hand(toy, monkeypatch, tmp_path):
 def test_every_public_name_is_in_the_table():
     kinds = {name for name in data.__all__ if isinstance(getattr(data, name), type)}
     functions = set(data.__all__) - kinds
-    assert functions | {"PatchSampler"} == set(CALLS)
+    assert functions | SAMPLERS == set(CALLS)
     # Neither errors nor records of what was read are made by people.
-    assert kinds - {"PatchSampler"} == {
+    assert kinds - SAMPLERS == {
         "ArchiveError", "DataUnavailable", "DownloadError", "IntegrityError", "Manifest",
         "ReadError", "Resolved",
     }  # fmt: skip

@@ -196,7 +196,7 @@ def test_voxels_stay_where_they_were(name):
 planted = Planted("tubekit.data")
 
 
-@planted("organ", "moved", lambda: check_voxels_stay("crop"))
+@planted("cropping", "moved", lambda: check_voxels_stay("crop"))
 def start_forgotten(affine, start, factors=None):
     return affine
 

@@ -89,7 +89,7 @@ class PatchSampler:
         if not cases:
             raise ValueError("expected at least one case to draw patches from, got none; load some")
         for name in maps:
-            _check.option("map", name, [*MAPS, *cases[0].maps])
+            _check.option("target map", name, [*MAPS, *cases[0].maps])
         if not 0 <= foreground_fraction <= 1:
             raise ValueError(
                 f"foreground_fraction must lie in [0, 1], got {foreground_fraction}; 1/3 is usual"

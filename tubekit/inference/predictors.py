@@ -8,7 +8,7 @@ from jaxtyping import Float32, Integer
 from torch import nn
 
 from tubekit import _check
-from tubekit._accept import Whole, taking_numbers, whole
+from tubekit._accept import Whole, per_axis, taking_numbers, whole
 from tubekit.data import normalise
 from tubekit.data.cropping import box_around, cropped
 from tubekit.data.slicing import with_neighbours
@@ -192,9 +192,8 @@ class CoarseToFine:
             tight = foreground_box(label > 0, 0)
             if tight is None:
                 break
-            ndim = label.ndim
-            margin = self.margin if isinstance(self.margin, Sequence) else (self.margin,) * ndim
-            box = box_around(tight, tuple(whole("margin", m, 0) for m in margin), label.shape)
+            margin = per_axis("margin", self.margin, label.ndim, 0)
+            box = box_around(tight, margin, label.shape)
             found = self.fine(cropped(case, box))
             probs = np.zeros((len(found), *label.shape), np.float32)
             if len(found) > 1:
