@@ -1,7 +1,9 @@
-"""`tubekit new chapter` makes a chapter that runs, tests, and appears in the ledger."""
+"""`tubekit new chapter`, called as CONTRIBUTING says, makes a chapter that runs and is in the ledger."""
 
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -23,8 +25,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for folder in ("tubekit", "notebooks", "book", "tests", "data_manifests"):
         shutil.copytree(ROOT / folder, root / folder, ignore=leave)
     shutil.copy(ROOT / "pyproject.toml", root)
-    called(root, "-m", "tubekit", "new", "chapter", "slopes", "--title=Slopes of a tube",
-           f"--citation={CITATION}")  # fmt: skip
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    called(root, "-m", *shlex.split(re.search(r"^\$ (tubekit new chapter .*)$", text, re.M)[1]))
     return root
 
 
