@@ -1,4 +1,4 @@
-"""`tubekit new chapter`, called as CONTRIBUTING says, makes a chapter that runs and is in the ledger."""
+"""`tubekit new chapter`, called as CONTRIBUTING says: a chapter that runs and is in the ledger."""
 
 import json
 import os
