@@ -156,7 +156,7 @@ def test_trained_once_and_kept(monkeypatch, tmp_path) -> None:
         assert steps == [0, 1]
     assert said[0] == "t/fundus/srl is trained on 1 cases (phantom)"
     assert said[1].startswith("t/fundus/srl: weights of ")
-    assert [p.name.split("-")[2] for p in (tmp_path / "cache/networks").glob("*.pt")] == ["phantom"]
+    assert [p.name.split("-")[1] for p in (tmp_path / "cache/networks").glob("*.pt")] == ["phantom"]
     one, two = ((tmp_path / name).read_bytes() for name in ("one.png", "two.png"))
     assert one == two
     predict_file(kept.train_differently(steps=3), image, tmp_path / "three.png", device="cpu")

@@ -145,3 +145,16 @@ def test_coarse_to_fine_looks_at_the_box_until_nothing_changes(channels: int) ->
     assert told[-1] == []
     with pytest.raises(ValueError, match=r"tolerance must lie in \(0, 1\]"):
         CoarseToFine(coarse, fine, tolerance=1.5)
+
+
+def test_what_slices_cannot_make_is_refused() -> None:
+    coarse = Case("b", ball(2).image, ball(2).label, (1.0, 2.0, 2.0))
+    with pytest.raises(ValueError, match="labels and one spacing to make skeleton of slices"):
+        SliceSampler([ball(1), coarse], 0, 8, 1, maps=("skeleton",))
+    SliceSampler([ball(1), coarse], 1, 8, 1, maps=())
+    unlabelled = Case("c", ball(2).image, None, (1.0, 1.0, 1.0))
+    with pytest.raises(ValueError, match="labels and one spacing"):
+        SliceSampler([unlabelled], 0, 8, 1, maps=("tube",))
+    assert set(SliceSampler([unlabelled], 0, 8, 1, maps=()).batch(0)) <= {"image", "valid"}
+    whole = SliceSampler([ball(1)], 0, 8, 1, maps=("confidence",)).batch(0)
+    assert whole["confidence"].shape == whole["target"].shape

@@ -12,7 +12,7 @@ from torch import Tensor
 from tubekit._accept import Whole, per_axis, whole
 from tubekit.data.cropping import box_around, cropped
 from tubekit.data.sampling import PatchSampler
-from tubekit.data.targets import target_map
+from tubekit.data.targets import OF_WHOLE_CASES, target_map
 from tubekit.geometry.kernels.boxes import foreground_box
 from tubekit.types import Case
 
@@ -59,7 +59,8 @@ class SliceSampler:
         box: margin in voxels around the label's foreground that volumes are cut to first, for a
             network that looks at an organ found before; ``None`` keeps the whole volume. Patches
             lie anywhere in the box, so a wide margin also teaches to bear with imperfect boxes.
-        maps: as for ``PatchSampler``; target maps are made of the slice.
+        maps: as for ``PatchSampler``; target maps are made of the slice, which asks for one spacing
+            of all cases. ``confidence`` is made of the case.
         foreground_fraction: probability that a patch is centred on a foreground voxel.
         augment: as for ``PatchSampler``.
         seed: of everything random.
@@ -104,8 +105,15 @@ class SliceSampler:
         size.insert(self.axis, 2 * self.neighbours + 1)
         margin = None if box is None else whole("box", box, 0)
         volumes = [_volume(case, self.axis, self.neighbours, margin) for case in cases]
-        self._of_slices = [name for name in maps if cases and name not in cases[0].maps]
-        self._spacing = [case.spacing[i] for case in cases[:1] for i in plane]
+        own = cases[0].maps if cases else {}
+        self._of_slices = [n for n in maps if n not in own and n not in OF_WHOLE_CASES]
+        spacings = {tuple(case.spacing[i] for i in plane) for case in cases}
+        if self._of_slices and (len(spacings) > 1 or any(case.label is None for case in cases)):
+            raise ValueError(
+                f"expected labels and one spacing to make {', '.join(self._of_slices)} of slices, "
+                f"got spacings {sorted(spacings)}; resample them, leave out what has no label"
+            )
+        self._spacing = next(iter(spacings), ())
         self._patches = PatchSampler(
             volumes,
             size,

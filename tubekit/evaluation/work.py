@@ -14,6 +14,7 @@ from typing import Any
 
 import tubekit
 from tubekit._machine import processes
+from tubekit.data.cache import sources
 from tubekit.data.decode import content_sha256
 from tubekit.data.storage import write_atomic
 from tubekit.evaluation.files import Options, read_pair
@@ -23,6 +24,8 @@ from tubekit.metrics.cases import by_class
 
 # Part of every key: raise it when a number changes its meaning, so that old results are not used.
 _FORMAT = 4
+# What decides about the numbers beside the geometry package, which ``sources`` always looks at.
+_MEASURING = tuple(f"tubekit.metrics.{name}" for name in ("catalogue", "parts", "report"))
 _STARTING_S = 3.0
 """What it takes to start processes: a folder of small cases is done sooner without."""
 
@@ -105,6 +108,7 @@ def key(pair: Pair, options: Options) -> str:
     content = {
         "format": _FORMAT,
         "version": tubekit.__version__,
+        "sources": sources(*_MEASURING),
         "pred": pair.pred and content_sha256(pair.pred),
         "label": content_sha256(pair.label),
         "options": dataclasses.asdict(options),

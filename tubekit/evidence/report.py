@@ -107,7 +107,9 @@ def about(table: ResultTable, data: str) -> str:
     kinds = "/".join(sorted({r.source for r in rows}))
     devices = " and ".join(sorted({_device(r.device) for r in rows}))
     units, seeds = max(r.units for r in rows), max(r.seeds for r in rows)
-    return f"{kinds} data, {units} cases, {seeds} seeds, profile {table.profile}, {devices}"
+    told = f"{kinds} data, {units} cases, {seeds} seeds, profile {table.profile}, {devices}"
+    dirty = sum({row.method: row.dirty for row in rows}.values())
+    return told + (f", {dirty} runs from uncommitted sources" if dirty else "")
 
 
 def _device(stored: str) -> str:

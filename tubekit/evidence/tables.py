@@ -22,6 +22,7 @@ with extra("evaluate", __name__):
 class Row:
     """One method on one data set: the paper's cell and our mean, for one metric.
 
+    ``dirty``: so many runs come from a tree with uncommitted changes, of before that was refused.
     ``flat``: its trainings had converged after ``steps``. Of ``results`` images times seeds,
     ``defined`` have a value: a distance from an empty prediction has none.
     """
@@ -43,6 +44,7 @@ class Row:
     device: str
     against_baseline: Comparison | None
     p_holm: float | None
+    dirty: int = 0
 
     @property
     def certain(self) -> bool:
@@ -118,6 +120,7 @@ def result_table(
                     device=runs[0].device,
                     against_baseline=pair.scaled(scale) if pair else None,
                     p_holm=next(corrected) if pair is not None else None,
+                    dirty=sum(run.dirty for run in runs),
                 )
             )
     return ResultTable(chapter, table, profile, tuple(rows))

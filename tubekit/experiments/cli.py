@@ -41,15 +41,15 @@ def run_command(
     from tubekit._folders import written_results
 
     with extra("all", "tubekit run"):
-        from tubekit.experiments.chapter import chapter as room
         from tubekit.experiments.queue import pending, work
         from tubekit.experiments.queue import stale as stale_records
+        from tubekit.experiments.recipes import recipes
 
     index, _, parts = part.partition("/")
     if not (index.isdigit() and parts.isdigit() and int(index) < int(parts)):
         raise ValueError(f"part must look like 0/4 with the first number smaller, got {part!r}")
     root = results or written_results()
-    chosen = [r for r in room(chapter).recipes(profile) if only in r.id]  # type: ignore[arg-type]
+    chosen = [r for r in recipes(chapter, profile) if only in r.id]  # type: ignore[arg-type]
     if steps:
         chosen = [r.shortened(steps=steps) for r in chosen]
     if seeds:
@@ -90,9 +90,9 @@ def predict_command(
 ) -> None:
     """Segment an image with the network of a recipe of the book; the first call may train it."""
     with extra("all", "tubekit predict"):
-        from tubekit.experiments.chapter import chapter as room
         from tubekit.experiments.prediction import predict_file
+        from tubekit.experiments.recipes import recipe
 
-    found = room(chapter).recipe(profile, recipe_id)  # type: ignore[arg-type]
+    found = recipe(chapter, profile, recipe_id)  # type: ignore[arg-type]
     predict_file(found, image, output, seed=seed, device=device, kept=weights, say=print)
     print(f"wrote {output}")

@@ -11,6 +11,7 @@ from tubekit.experiments import weights
 from tubekit.experiments.data import Split, window_of
 from tubekit.experiments.preparation import Preparation
 from tubekit.experiments.recipe import Recipe
+from tubekit.experiments.sources import sources_of
 from tubekit.training import resolve_device
 from tubekit.types import Case, Spec
 
@@ -118,5 +119,8 @@ def _network(
             return network
     network, about = weights.load(recipe, path)
     check(about["image_channels"])
-    say(f"{recipe.id}: weights of {path} ({about['source']} images)")
+    other = (
+        "" if about["sources"] == sources_of(recipe) else ", made by other sources of the library"
+    )
+    say(f"{recipe.id}: weights of {path} ({about['source']} images{other})")
     return network

@@ -101,5 +101,10 @@ def read_record(path: Path) -> Record:
 
 
 def read_records(chapter: str, profile: str, root: Path = RESULTS) -> list[Record]:
-    """All records of a chapter and profile, in file order; an empty list when there are none."""
-    return [read_record(p) for p in sorted((root / chapter / profile).glob("*.json"))]
+    """All records of a chapter and profile, in file order; an empty list when there are none.
+
+    Trials from a tree with uncommitted changes are left out. Records made before that was refused,
+    which name no sources, stay; captions count them.
+    """
+    found = [read_record(p) for p in sorted((root / chapter / profile).glob("*.json"))]
+    return [record for record in found if not (record.dirty and record.sources)]

@@ -13,8 +13,8 @@ from tubekit.training import load_checkpoint, save_checkpoint
 
 
 def place(recipe: Recipe, seed: int, source: str) -> Path:
-    """Where the weights of a run are kept: by digest, sources, what the images were, and seed."""
-    name = f"{recipe.digest[:16]}-{sources_of(recipe)[:8]}-{source}-{seed}.pt"
+    """Where the weights of a run are kept: by digest, what the images were, and seed."""
+    name = f"{recipe.digest[:16]}-{source}-{seed}.pt"
     return cache_root() / "networks" / name
 
 
@@ -39,6 +39,7 @@ def keep(
     """
     weights = {k: v.detach().cpu() for k, v in network.state_dict().items()}
     about = {"channels": channels, "image_channels": image, "recipe": recipe.id, "source": source}
+    about["sources"] = sources_of(recipe)
     save_checkpoint(path, {"network": weights, **about})
 
 

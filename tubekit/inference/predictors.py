@@ -13,9 +13,10 @@ from tubekit.data import normalise
 from tubekit.data.cropping import box_around, cropped
 from tubekit.data.slicing import with_neighbours
 from tubekit.geometry.kernels.boxes import foreground_box
-from tubekit.inference.sliding_window import label_of, predict_probs, predict_slices
+from tubekit.inference.sliding_window import label_of, predict_probs, probs_of
 from tubekit.types import Case
 
+_AT_ONCE = 4  # slices in memory
 Probs = Float32[np.ndarray, "k *s"]
 Predictor = Callable[[Case], Probs]
 """Probabilities in [0, 1]; k = 1 is the foreground alone, more are all classes, which sum to 1."""
@@ -92,12 +93,11 @@ class Slices:
         axis = self.axis
         if axis not in (0, 1, 2):
             raise ValueError(f"axis must be 0, 1 or 2 in array order, got {axis}; 0 is z")
-        probs = predict_slices(
-            self.network,
-            with_neighbours(normalise(case), axis, whole("neighbours", self.neighbours, 0)),
-            patch_size=self.patch_size,
-            overlap=self.overlap,
-            device=self.device,
+        slices = with_neighbours(normalise(case), axis, whole("neighbours", self.neighbours, 0))
+        size, overlap, device = self.patch_size, self.overlap, self.device
+        parts = [slices[i : i + _AT_ONCE] for i in range(0, len(slices), _AT_ONCE)]
+        probs = np.concatenate(
+            [probs_of(self.network, part, size, overlap, device=device) for part in parts]
         )
         return np.ascontiguousarray(np.moveaxis(probs, 0, axis + 1))
 

@@ -63,48 +63,20 @@ def predict_probs(
     """
     _check.dimensions("image", image, (3, 4))
     options = (patch_size, overlap, batch_size, mirror_axes, device, precision)
-    return _probs(network, image[None], *options)[0]
+    return probs_of(network, image[None], *options)[0]
 
 
-@taking(numbers, images=array)
-def predict_slices(
-    network: nn.Module,
-    images: Num[np.ndarray, "n c y x"],
-    *,
-    patch_size: int | Sequence[int],
-    overlap: float = 0.5,
-    batch_size: int = 4,
-    device: str | None = None,
-    precision: str = "32-true",
-) -> Float32[np.ndarray, "n k y x"]:
-    """``predict_probs`` for many images of one size, a few at a time.
-
-    Args:
-        network: 2-D, as for ``fit``; afterwards its mode and device are as before.
-        images: (n c y x), normalised as in training.
-        patch_size: window in pixels, one entry per axis or one for all.
-        overlap: share of a window that the next one repeats, in [0, 1).
-        batch_size: images, and windows, per forward pass.
-        device: ``"cpu"`` or ``"cuda"``; None uses the device on which the network is.
-        precision: ``"32-true"`` or ``"bf16-mixed"``.
-    Raises:
-        ValueError: as ``predict_probs``.
-    """
-    options = (patch_size, overlap, batch_size, (), device, precision)
-    starts = range(0, len(images), batch_size)
-    return np.concatenate([_probs(network, images[i : i + batch_size], *options) for i in starts])
-
-
-def _probs(
+def probs_of(
     network: nn.Module,
     images: Num[np.ndarray, "n c *s"],
     patch_size: int | Sequence[int],
-    overlap: float,
-    batch_size: int,
-    mirror_axes: Sequence[int],
-    device: str | None,
-    precision: str,
+    overlap: float = 0.5,
+    batch_size: int = 4,
+    mirror_axes: Sequence[int] = (),
+    device: str | None = None,
+    precision: str = "32-true",
 ) -> Float32[np.ndarray, "n k *s"]:
+    """``predict_probs`` for images of one size, all in memory at once."""
     ndim = images.ndim - 2
     window = (patch_size,) * ndim if isinstance(patch_size, int) else tuple(patch_size)
     # torch takes no mirrored views, and warns of arrays it may not write to.
