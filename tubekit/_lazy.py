@@ -19,12 +19,12 @@ def lazy(package: str, file: str) -> Callable[[str], Any]:
         package: its ``__name__``.
         file: its ``__file__``.
     """
-    homes = _homes(file)
+    found_in = homes(file)
 
     def get(name: str) -> Any:
-        if name not in homes:
+        if name not in found_in:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        home = homes[name]
+        home = found_in[name]
         if home == package:
             return importlib.import_module(f"{package}.{name}")
         found = getattr(importlib.import_module(home), name)
@@ -34,12 +34,12 @@ def lazy(package: str, file: str) -> Callable[[str], Any]:
     return get
 
 
-def _homes(file: str) -> dict[str, str]:
+def homes(file: str) -> dict[str, str]:
     """Public name to the module that the lines below ``if TYPE_CHECKING:`` import it from."""
-    homes: dict[str, str] = {}
+    found: dict[str, str] = {}
     for statement in ast.parse(Path(file).read_text(encoding="utf-8")).body:
         if isinstance(statement, ast.If) and ast.unparse(statement.test) == "TYPE_CHECKING":
             for line in statement.body:
                 if isinstance(line, ast.ImportFrom) and line.module:
-                    homes |= {alias.name: line.module for alias in line.names}
-    return homes
+                    found |= {alias.name: line.module for alias in line.names}
+    return found

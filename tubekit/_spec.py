@@ -4,6 +4,7 @@ import functools
 import importlib
 import inspect
 import json
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -46,8 +47,8 @@ class Spec:
     def build(self, *args: Any, **more: Any) -> Any:
         """Call the target; nested Specs are built first. ``more`` adds what only run time knows.
 
-        A nested Spec that still lacks an argument, as an optimiser lacks the parameters, is handed
-        on as a function of what it lacks.
+        A nested Spec of a function that still lacks an argument, as an optimiser lacks the
+        parameters, is handed on as a function of what it lacks.
         """
         return self.target(*args, **{k: _built(v) for k, v in self.kwargs.items()}, **more)
 
@@ -80,10 +81,13 @@ class Spec:
         )
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Spec) and self.to_dict() == other.to_dict()
+        return isinstance(other, Spec) and self._text() == other._text()
 
     def __hash__(self) -> int:
-        return hash(json.dumps(self.to_dict(), sort_keys=True))
+        return hash(self._text())
+
+    def _text(self) -> str:
+        return json.dumps(self.to_dict(), sort_keys=True)
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{k}={v!r}" for k, v in self.kwargs.items())
@@ -105,10 +109,17 @@ def plain(value: Any) -> Any:
         return value.to_dict()
     if isinstance(value, (list, tuple)):
         return [plain(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # JSON has no word for it
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if inspect.isfunction(value) or inspect.isclass(value):
         named: Any = value
+        if "<" in named.__qualname__:
+            raise TypeError(
+                f"a Spec holds functions that can be imported, got {named.__qualname__}; write the "
+                "call that makes it as a Spec of its own, e.g. Spec(ramp, first=0, last=1, ...)"
+            )
         return _public_name(named)
     raise TypeError(
         "a Spec holds JSON values, functions, Specs and lists of them, got "
@@ -136,7 +147,7 @@ def _built(value: Any) -> Any:
             for p in inspect.signature(value.target).parameters.values()
             if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
         )
-        return functools.partial(value.build) if lacks else value.build()
+        return value.build if lacks and inspect.isfunction(value.target) else value.build()
     if isinstance(value, (list, tuple)):
         return type(value)(_built(v) for v in value)
     return value

@@ -20,6 +20,7 @@ DESIGNS = {
     "folds of a liver": ((3, 6), (3, 5), (3, 5)),
 }
 # Deviation over runs, over patients, and of single pairs: same seeds, same patients, neither.
+DRAWS = 300
 DEVIATIONS = ((1, 0, 0.3), (1, 0, 1), (0.3, 1, 1), (1, 1, 1), (1, 3, 1), (0.5, 1, 0.2))
 
 
@@ -43,14 +44,18 @@ def test_simulated_runs_of_one_method_rarely_differ(folds):
     runs, patients = places(folds)
     _, run = np.unique(runs, return_inverse=True)
     _, patient = np.unique(patients, return_inverse=True)
-    draws = [
-        of_runs * rng.normal(size=run.max() + 1)[run]
-        + of_patients * rng.normal(size=patient.max() + 1)[patient]
-        + of_pairs * rng.normal(size=len(run))
-        for of_runs, of_patients, of_pairs in DEVIATIONS
-        for _ in range(300)
-    ]
-    assert called_different(draws, runs, patients) <= ALPHA
+    shares = []
+    for of_runs, of_patients, of_pairs in DEVIATIONS:
+        draws = [
+            of_runs * rng.normal(size=run.max() + 1)[run]
+            + of_patients * rng.normal(size=patient.max() + 1)[patient]
+            + of_pairs * rng.normal(size=len(run))
+            for _ in range(DRAWS)
+        ]
+        shares.append(called_different(draws, runs, patients))
+    assert np.mean(shares) <= ALPHA
+    # A share of so many draws lies three of its own deviations above 5 % once in 700 times.
+    assert max(shares) <= ALPHA + 3 * (ALPHA * (1 - ALPHA) / DRAWS) ** 0.5
 
 
 def residuals(records, metric):

@@ -116,7 +116,7 @@ def test_statements_without_a_plateau_stand_apart_without_p():
     short = claims_table(statement_runs(validation=[(20, 0.5)]), "skeleton_recall")
     assert short.set_index("id").verdict["cracks-dice"] == "open"
     page = claims_html(short).text
-    assert "Which learns faster at 20 steps: no verdict" in page
+    assert "After 20 steps: no verdict" in page
     assert page.count("<table") == 1
     assert '<th scope="col">p</th>' not in page
 
@@ -184,7 +184,7 @@ def test_a_caption_names_the_device_without_brackets(stored, shown):
         p_holm=None,
     )
     table = ResultTable("skeleton_recall", "table-2", "laptop", (row, row))
-    expected = f"real data, 12 cases, 3 seeds, profile laptop, {shown}"
+    expected = f"real data, 12 patients, 3 runs, profile laptop, {shown}"
     assert report.about(table, "roads") == expected
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import json
+import math
 
 import pytest
 import torch
@@ -126,3 +127,35 @@ def test_methods_of_one_data_set_differ_only_in_the_loss():
                 del content["stages"][0]["update"]["kwargs"]["loss"]
                 contents.add(json.dumps(content, sort_keys=True))
         assert len(contents) == 1
+
+
+def test_functions_are_named_and_those_without_a_name_refused():
+    from tubekit.training import Supervised, adamw, ramp
+
+    assert Spec(Supervised, optimizer=adamw).to_dict()["kwargs"]["optimizer"] == (
+        "tubekit.training:adamw"
+    )
+    for nameless in (ramp(0, 1, 0.1, 0.5), lambda at: 1.0):
+        with pytest.raises(TypeError, match="functions that can be imported"):
+            Spec(Supervised, loss=nameless)
+
+
+def test_infinity_is_recorded_and_compared():
+    from tubekit.training import Supervised
+
+    recorded = json.loads(json.dumps(Spec(Supervised, grad_clip=math.inf).to_dict()))
+    assert Spec(Supervised, grad_clip=math.inf).agrees(recorded)
+    assert not Spec(Supervised, grad_clip=12.0).agrees(recorded)
+
+
+def test_equal_specs_hash_alike():
+    from tubekit.networks import UNet
+
+    assert Spec(UNet, ndim=2) != Spec(UNet, ndim=2.0)
+    assert len({Spec(UNet, ndim=2), Spec(UNet, ndim=2)}) == 1
+
+
+def test_a_default_of_a_field_may_not_change_unnoticed():
+    recorded = room("skeleton_recall").recipe("laptop", "table-2/retina/srl").to_dict()
+    assert recorded["precision"] == "auto"
+    assert recorded["stages"][0]["fresh"] is False

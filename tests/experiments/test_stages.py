@@ -10,15 +10,16 @@ import torch
 from tests.experiments.test_runs import stage, tiny
 from tubekit.data import PatchSampler
 from tubekit.experiments import run as runs
-from tubekit.experiments import weights
+from tubekit.experiments import sources, weights
 from tubekit.experiments.data import Split
-from tubekit.experiments.queue import stale, work
+from tubekit.experiments.queue import pending, stale, work
 from tubekit.experiments.recipe import Recipe
 from tubekit.experiments.record import read_record, read_records
 from tubekit.experiments.run import run
 from tubekit.experiments.sources import sources_of
 from tubekit.inference.predictors import Predictor
-from tubekit.training import Objective, Supervised, Term
+from tubekit.losses import SoftDiceLoss, SoftRecallLoss
+from tubekit.training import Adversarial, Objective, Supervised, Term, switch
 from tubekit.types import Spec
 
 
@@ -33,11 +34,11 @@ def guessed(split: Split, predict: Predictor, *, trust: float) -> Split:
 
 
 class Trusted(torch.nn.Module):
-    needs = ("guess", "trust")
+    needs = ("trust",)
 
-    def forward(self, logits, target, *, guess, trust, valid):
+    def forward(self, logits, target, *, trust, valid):
         wrong = torch.nn.functional.binary_cross_entropy_with_logits(
-            logits, guess.float(), reduction="none"
+            logits, target.float(), reduction="none"
         )
         return (trust * wrong * valid).mean()
 
@@ -172,3 +173,79 @@ def test_a_tree_with_uncommitted_changes_makes_no_record(tmp_path, monkeypatch) 
     assert work([(tiny(), 0)], root=tmp_path, device="cpu", allow_dirty=True) == []
     assert read_record(next(tmp_path.glob("test/smoke/*.json"))).dirty
     assert read_records("test", "smoke", tmp_path) == []  # and so no table shows it
+
+
+def test_stages_of_one_name_or_a_first_one_that_prepares_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"different names, got \['training', 'training'\]"):
+        tiny(stages=(stage(), dataclasses.replace(stage(), fresh=True)))
+    with pytest.raises(ValueError, match="no prepare in the first stage"):
+        tiny(stages=(dataclasses.replace(stage(), prepare=Spec(guessed, trust=0.5)),))
+
+
+def test_what_an_update_builds_depends_on_the_seed_alone() -> None:
+    """A judge of its own is not drawn from the state that somebody left."""
+    seen = []
+    for state in (1, 2):
+        torch.manual_seed(state)
+        recipe = tiny(stages=(dataclasses.replace(stage(), update=Spec(with_judge)),))
+        seen.append(run(recipe, 0, device="cpu", precision="32-true").record.terms)
+    assert seen[0] == seen[1]
+
+
+def with_judge(network) -> Adversarial:
+    judge = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3, stride=2), torch.nn.Flatten())
+    return Adversarial(network, judge, SoftDiceLoss(), reference="target")
+
+
+def test_a_term_that_is_switched_on_late_is_recorded() -> None:
+    changed = dataclasses.replace(stage(), update=Spec(Supervised, loss=Spec(late_recall)), steps=4)
+    record = run(tiny(stages=(changed,)), 0, device="cpu", precision="32-true").record
+    assert [step for step, _ in record.terms["dice"]] == [1, 2, 3, 4]
+    assert [step for step, _ in record.terms["later"]] == [3, 4]
+
+
+def late_recall() -> Objective:
+    both = Term("dice", SoftDiceLoss()), Term("later", SoftRecallLoss(), weight=switch(0.5))
+    return Objective(*both)
+
+
+def test_a_trial_is_done_again_from_a_committed_tree(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("TUBEKIT_COMMIT", "abc+")
+    assert work([(tiny(), 0)], root=tmp_path, device="cpu", allow_dirty=True) == []
+    monkeypatch.setenv("TUBEKIT_COMMIT", "abc")
+    assert pending([tiny()], tmp_path) == [(tiny(), 0)]
+
+
+def test_sources_are_those_that_a_run_imports(tmp_path, monkeypatch) -> None:
+    """A package of lazy names, one module of which is asked for; what editors read counts not."""
+    files = {
+        "__init__.py": "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n"
+        "    from tubekit.used import a\n    from tubekit.idle import b\n",
+        "start.py": "from tubekit import a\n",
+        "used.py": "a = 1\n",
+        "idle.py": "b = 1\n",
+    }
+    (tmp_path / "tubekit").mkdir()
+    for name, text in files.items():
+        (tmp_path / "tubekit" / name).write_text(text)
+    monkeypatch.setattr(sources, "ROOT", tmp_path / "tubekit")
+
+    def told() -> str:
+        sources._hash.cache_clear()
+        sources._imports.cache_clear()
+        return sources._hash(("tubekit.start",))
+
+    first = told()
+    (tmp_path / "tubekit" / "idle.py").write_text("b = 2\n")
+    assert told() == first
+    (tmp_path / "tubekit" / "used.py").write_text("a = 2\n")
+    assert told() != first
+    monkeypatch.undo()
+    sources._hash.cache_clear()
+    sources._imports.cache_clear()
+
+
+def test_a_checkpoint_is_no_file_of_weights(tmp_path) -> None:
+    run(tiny(), 0, device="cpu", checkpoint=tmp_path / "a.pt")
+    with pytest.raises(ValueError, match="expected weights as `tubekit run` keeps them"):
+        weights.load(tiny(), tmp_path / "a-training.pt")

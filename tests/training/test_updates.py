@@ -133,7 +133,7 @@ def test_a_batch_without_target_trains_against_the_judge_alone() -> None:
         return {"image": batch["image"], "reference": batch["reference"]}
 
     result = fit(adversarial(), unlabelled, steps=3)
-    assert set(result.history[0]) == {"step", "fool", "judge", "lr", "validation"}
+    assert set(result.history[0]) == {"step", "fool", "judge", "loss", "lr", "validation"}
 
 
 def test_terms_follow_their_curves_and_are_recorded_by_name() -> None:
@@ -183,6 +183,9 @@ def test_what_an_objective_refuses() -> None:
         Objective(Term("a", SoftDiceLoss(), target="rim"))(output, batch, at)
     with pytest.raises(ValueError, match="a term with a weight, got 0 for all"):
         Objective(Term("a", SoftDiceLoss(), weight=switch(0.5)))(output, batch, at)
+    for name in ("lr", "step", "validation", "loss"):
+        with pytest.raises(ValueError, match=f"names other than step, .*got {name}"):
+            Objective(Term(name, SoftDiceLoss()), Term("b", SoftDiceLoss()))
     for bad in ((0.5, 0.5), (-0.1, 0.5), (0.5, 1.1)):
         with pytest.raises(ValueError, match="0 <= start < stop <= 1"):
             ramp(0, 1, *bad)

@@ -1,5 +1,6 @@
 """Exercise checks: instant feedback that never stops a notebook, and gives no answer away."""
 
+import copy
 import hashlib
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -48,21 +49,21 @@ def check_function(
     """
     for number, arguments in enumerate(inputs, 1):
         try:
-            given = mine(*_copies(arguments))
+            given = mine(*copy.deepcopy(arguments))
         except Exception as error:
             print(f"✘ Input {number}: your code stopped with {type(error).__name__}: {error}")
             return
         if given is None or given is Ellipsis:
             print(NOT_ANSWERED)
             return
-        if not _close(given, truth(*_copies(arguments)), tolerance):
+        if not _close(given, truth(*copy.deepcopy(arguments)), tolerance):
             print(f"✘ Not yet: input {number} has another answer. {hint}")
             return
     print("✔ Correct.")
 
 
 def seal(value: Any, *, tolerance: float = 1e-5) -> str:
-    """A number or several as a fingerprint, to be pasted as what ``check`` expects.
+    """A number, or several whole ones, as a fingerprint, to be pasted as what ``check`` expects.
 
     Example:
         >>> check(lambda: 0.75, seal(0.75), hint="Three of four.")
@@ -92,7 +93,3 @@ def _close(given: Any, expected: Any, tolerance: float) -> bool:
     return value.shape == right.shape and np.allclose(
         value, right, rtol=0, atol=tolerance, equal_nan=True
     )
-
-
-def _copies(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(a.copy() if isinstance(a, np.ndarray) else a for a in arguments)

@@ -28,18 +28,22 @@ both count as random, the 95 % interval is shown, and p is corrected for the num
 the chapter that are tested (Holm). Five words can follow:
 
 - *reproduced*: the claimed sign in every run, and significant;
-- *trend only*: the claimed sign, but not in every run or not significant;
-- *open*: neither sign can be excluded;
+- *trend only*: the claimed sign on average, and either in every run or significant by itself,
+  before Holm's correction;
+- *open*: neither of these, so both signs remain possible;
 - *opposite*: significant against the statement;
-- *not comparable*: other data, other budget, no printed value, or no records.
+- *not comparable*: other data, other budget, no printed value, no records, fewer than two common
+  runs or patients, or runs in different arithmetic.
 
 No test is made, and the word is *open*, with fewer than {RUNS} runs or {PATIENTS} patients, and
 where a training had not converged. That asks for a validation at least every {100 * EVERY:.0f} % of
 the steps, and that the last {100 * LAST:.0f} % gain less than {POINTS} points of validation Dice.
 Tables of shorter trainings are headed "which learns faster". A statement of no difference is
-reproduced if the interval lies within a margin that was written before the runs. The same method
-with other seeds is called different in at most {100 * ALPHA:.0f} % of comparisons: a test of the
-library holds the rule to that. Costs of a training step are measured on one machine and not tested.
+reproduced if every run and, significantly, the mean lie within a margin that was written before
+the runs. The same method with other seeds is called different in about {100 * ALPHA:.0f} % of
+comparisons at most: a test of the library holds the rule to that. Costs of a training step are
+measured on one machine and not tested: there *reproduced* means that the printed size was reached,
+and *trend only* its direction.
 
 ## The rows
 

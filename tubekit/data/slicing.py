@@ -143,7 +143,7 @@ class SliceSampler:
 
 
 class Together:
-    """Batches of several samplers as one: entries of all but the first get a name in front.
+    """Batches of several samplers as one: entries get the name of their sampler in front.
 
     Args:
         samplers: by name; ``""`` leaves the entries as they are. ``{"": volumes, "reference":

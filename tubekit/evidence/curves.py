@@ -37,7 +37,7 @@ def not_flat(runs: Sequence[Record]) -> str | None:
     The gain at the end is the mean over the runs: a single curve has noise of its own.
     """
     name = runs[0].key[2]
-    if any(not any(score for _, score in run.validation) for run in runs):
+    if any(not any(score > 0 for _, score in run.validation) for run in runs):
         return f"not converged: a run of {name} found nothing in its validation cases"
     gain = float(np.mean([end_gain(run) for run in runs]))
     if np.isnan(gain):

@@ -1,4 +1,4 @@
-"""The grid from which every method chooses its settings, by validation alone."""
+"""The grid from which every method chooses its settings, by its scores on validation cases."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -59,5 +59,5 @@ def grid_html(records: Sequence[Record], chapter: str, data: str) -> Html:
             "Chosen": "yes" if name in taken else "",
         }
     frame = pd.DataFrame.from_dict(lines, orient="index").rename_axis("Method and setting")
-    caption = "The same small grid for every method, decided on validation patients"
+    caption = "The grid so far; a method chooses when all its settings are run"
     return table_html(frame, caption=caption)

@@ -7,7 +7,7 @@ from tubekit._extras import extra
 from tubekit.chapters import chapter as room
 from tubekit.evidence import published
 from tubekit.evidence.names import method_label
-from tubekit.evidence.tables import ResultTable, Row
+from tubekit.evidence.tables import ResultTable, Row, scale_of
 from tubekit.experiments.evaluate import MEASURES
 from tubekit.experiments.recipe import PROFILES, Recipe
 from tubekit.experiments.record import Record
@@ -40,15 +40,21 @@ def result_html(
         notes.append(f"{published.SECOND_HAND} {published.SECOND_HAND_MEANS}.")
     return table_html(
         frame,
-        caption=f"{heading(table, data, title)} ({about(table, data)})",
+        caption=f"{heading(table, data, title, methods)} ({about(table, data, methods)})",
         key=place(table.table, data) if complete else "",
         note=" ".join(notes),
     )
 
 
-def heading(table: ResultTable, data: str, title: str) -> str:
+def _shown(table: ResultTable, data: str, methods: Sequence[str] | None) -> list[Row]:
+    """The rows of one data set, of all methods or of those that a table shows."""
+    asked = [row for row in table.rows if row.data == data]
+    return asked if methods is None else [row for row in asked if row.method in methods]
+
+
+def heading(table: ResultTable, data: str, title: str, methods: Sequence[str] | None = None) -> str:
     """The title, and where a training had not converged that the table is about speed."""
-    rows = [row for row in table.rows if row.data == data]
+    rows = _shown(table, data, methods)
     if all(row.flat for row in rows):
         return title
     return f"{title}: which learns faster at {steps_text([row.steps for row in rows])}"
@@ -99,15 +105,15 @@ def result_frame(
     return pd.DataFrame(columns, index=pd.Index(names, name="Method")), unseen
 
 
-def about(table: ResultTable, data: str) -> str:
+def about(table: ResultTable, data: str, methods: Sequence[str] | None = None) -> str:
     """What the rows of one data set rest on, for a caption."""
-    rows = [r for r in table.rows if r.data == data]
+    rows = _shown(table, data, methods)
     if not rows:
         return "no records"
     kinds = "/".join(sorted({r.source for r in rows}))
     devices = " and ".join(sorted({_device(r.device) for r in rows}))
     units, seeds = max(r.units for r in rows), max(r.seeds for r in rows)
-    told = f"{kinds} data, {units} cases, {seeds} seeds, profile {table.profile}, {devices}"
+    told = f"{kinds} data, {units} patients, {seeds} runs, profile {table.profile}, {devices}"
     dirty = sum({row.method: row.dirty for row in rows}.values())
     return told + (f", {dirty} runs from uncommitted sources" if dirty else "")
 
@@ -169,7 +175,7 @@ def live_html(
     for method, record in records.items():
         means = pd.DataFrame(record.cases).T.astype(float).mean()
         chosen = means.index if metrics is None else list(metrics)
-        labels = {MEASURES[metric].label: means[metric] for metric in chosen}
+        labels = {MEASURES[m].label: means[m] * scale_of(m) for m in chosen}
         lines[method_label(record.recipe["chapter"], method)] = {
             "Steps done": str(record.steps_done),
             **labels,

@@ -125,7 +125,7 @@ def claims_html(claims: pd.DataFrame) -> Html:
     Those that no test decides stand in a table of their own, without p.
     """
     steps = claims.steps[~claims.judged & (claims.steps > 0)]
-    faster = f"Which learns faster at {steps_text(list(steps))}" if len(steps) else "Not run"
+    faster = f"After {steps_text(list(steps))}" if len(steps) else "Not run"
     parts = [
         (claims[claims.judged], f"The paper's statements, tested on our data by rule {RULE}", ""),
         (

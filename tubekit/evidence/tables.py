@@ -117,7 +117,7 @@ def result_table(
                     steps=max(r.steps_done for r in runs),
                     flat=not_flat(runs) is None,
                     source=runs[0].source,
-                    device=runs[0].device,
+                    device=" and ".join(sorted({run.device for run in runs})),
                     against_baseline=pair.scaled(scale) if pair else None,
                     p_holm=next(corrected) if pair is not None else None,
                     dirty=sum(run.dirty for run in runs),
@@ -134,7 +134,7 @@ def lead_by_run(
 ) -> dict[str, float]:
     """Mean of a method less that of its baseline, run by run; ratios in per cent.
 
-    A paired test over patients cannot see how far the runs differ; this shows it.
+    How far the runs differ, whatever a test over all of them says.
 
     Args:
         method: table, data set and method, and likewise ``baseline``.

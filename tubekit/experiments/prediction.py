@@ -1,6 +1,6 @@
 """Segment a file with the network of a recipe, prepared as the images of its training were."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from torch import nn
@@ -12,6 +12,7 @@ from tubekit.experiments.data import Split, window_of
 from tubekit.experiments.preparation import Preparation
 from tubekit.experiments.recipe import Recipe
 from tubekit.experiments.sources import sources_of
+from tubekit.inference import Windows
 from tubekit.training import resolve_device
 from tubekit.types import Case, Spec
 
@@ -62,12 +63,10 @@ def predict_file(
     device = resolve_device(device)
     array, spacing = read_image(image)
     axes = array.ndim - 1
-    wanted = recipe.network.bound().get("ndim", 2)
-    stated = recipe.predictor.bound().get("patch_size", ())
-    expected = len(stated) or wanted
-    if axes != expected:
+    patch = recipe.predictor.bound().get("patch_size")
+    if recipe.predictor.target is Windows and isinstance(patch, Sequence) and axes != len(patch):
         raise ValueError(
-            f"expected an image with {expected} axes for {recipe.id}, got {axes} in {image}; "
+            f"expected an image with {len(patch)} axes for {recipe.id}, got {axes} in {image}; "
             "choose another recipe"
         )
     # A photograph carries no voxel size.
@@ -104,7 +103,7 @@ def _network(
         path = weights.place(recipe, seed, split.source)
         if not path.is_file():
             say(f"{recipe.id} is trained on {len(split.train)} cases ({split.source})")
-            unfinished = path.with_suffix(".unfinished.pt")
+            unfinished = path.with_name(f"{path.stem}-{sources_of(recipe)[:8]}.unfinished.pt")
             _, network, _ = runs.run(
                 recipe,
                 seed,

@@ -26,7 +26,8 @@ def pending(recipes: Iterable[Recipe], root: Path) -> list[tuple[Recipe, int]]:
     for recipe in recipes:
         for seed in recipe.seeds:
             path = record_path(recipe.id, recipe.chapter, recipe.profile, seed, root)
-            if not path.is_file() or not recipe.made(read_record(path).recipe):
+            found = read_record(path) if path.is_file() else None
+            if found is None or found.trial or not recipe.made(found.recipe):
                 jobs.append((recipe, seed))
     return jobs
 
@@ -82,9 +83,10 @@ def work(
             write_record(made, root)
         for stage in recipe.stages:
             checkpoint_of(checkpoint, stage).unlink(missing_ok=True)
-        score = sum(v["dice"] or 0.0 for v in record.cases.values()) / len(record.cases)
+        values = [v["dice"] or 0.0 for v in record.cases.values() if "dice" in v]
+        score = f"Dice {sum(values) / len(values):.3f}, " if values else ""
         seconds = f"{record.seconds_training:.0f} of {record.seconds_total:.0f} s training"
-        print(f"{name}: Dice {score:.3f}, {record.steps_done} steps, {seconds}", flush=True)
+        print(f"{name}: {score}{record.steps_done} steps, {seconds}", flush=True)
     return failures
 
 

@@ -116,6 +116,18 @@ class Recipe:
     deviations: tuple[str, ...] = ()
     precision: str = "auto"
 
+    def __post_init__(self) -> None:
+        names = [stage.name for stage in self.stages]
+        if not names or len(set(names)) < len(names):
+            raise ValueError(
+                f"{self.id}: expected stages of different names, got {names}; each has a checkpoint"
+            )
+        if self.stages[0].prepare is not None:
+            raise ValueError(
+                f"{self.id}: expected no prepare in the first stage, which no network precedes, "
+                "got one; let the data do it"
+            )
+
     @property
     def id(self) -> str:
         return f"{self.table}/{self.data_name}/{self.method}"
@@ -130,10 +142,7 @@ class Recipe:
         return {name: _plain(getattr(self, name)) for name in _NAMES} | self.content()
 
     def content(self) -> dict[str, Any]:
-        """What decides the numbers: everything but names, seeds and remarks.
-
-        Fields at their default are left out, so that a new field changes no digest.
-        """
+        """What decides the numbers: everything but names, seeds and remarks."""
         return {k: v for k, v in _fields(self).items() if k not in _NAMES}
 
     @property
@@ -144,7 +153,8 @@ class Recipe:
     def made(self, recorded: Mapping[str, Any]) -> bool:
         """Whether ``to_dict`` of some time ago describes the same run as today's recipe.
 
-        An argument that a loss, network or sampler has got since must be at its default.
+        An argument that a loss, network or sampler has got since, or a field of recipe or stage,
+        must be at its default.
         """
         return _agrees(self, {k: v for k, v in recorded.items() if k not in _NAMES}, _NAMES)
 
@@ -176,14 +186,8 @@ def windows(patch_size: tuple[int, ...], overlap: float = 0.5) -> Spec:
 
 
 def _fields(value: Any) -> dict[str, Any]:
-    """Fields of a recipe or stage that are not at their default, JSON-ready; and all calls, since
-    the defaults of what they call may change."""
-    found = {f.name: (getattr(value, f.name), f.default) for f in dataclasses.fields(value)}
-    return {
-        name: _plain(now)
-        for name, (now, default) in found.items()
-        if isinstance(now, Spec) or now != default
-    }
+    """Fields of a recipe or stage, JSON-ready; those at their default too, which may change."""
+    return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
 
 
 def _plain(value: Any) -> Any:

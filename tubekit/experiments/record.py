@@ -62,6 +62,11 @@ class Record(BaseModel):
         """Made from a tree with uncommitted changes, so that nobody can make it again."""
         return self.commit.endswith("+")
 
+    @property
+    def trial(self) -> bool:
+        """Dirty although that is refused: no table shows it, and the run is still to be done."""
+        return self.dirty and self.sources is not None
+
 
 def record_path(
     recipe_id: str, chapter: str, profile: str, seed: int, root: Path = RESULTS
@@ -107,4 +112,4 @@ def read_records(chapter: str, profile: str, root: Path = RESULTS) -> list[Recor
     which name no sources, stay; captions count them.
     """
     found = [read_record(p) for p in sorted((root / chapter / profile).glob("*.json"))]
-    return [record for record in found if not (record.dirty and record.sources)]
+    return [record for record in found if not record.trial]

@@ -10,6 +10,7 @@ from tubekit.experiments.recipe import Recipe
 from tubekit.experiments.record import Record
 from tubekit.experiments.sources import sources_of
 from tubekit.training import FitResult
+from tubekit.training.objective import RESERVED
 
 
 def make_record(
@@ -26,7 +27,8 @@ def make_record(
     before = sum(stage.steps_done for stage in fitted[:-1])
     rows = list(_rows(fitted))
     every = max(1, len(rows) // 100)
-    terms = [name for name in last.history[0] if name not in ("step", "loss", "lr", "validation")]
+    named = {name: None for row in rows for name in row}  # a term may be switched on late
+    terms = [name for name in named if name not in RESERVED]
     return Record(
         recipe=recipe.to_dict(),
         digest=recipe.digest,
@@ -40,7 +42,7 @@ def make_record(
         steps_done=before + last.steps_done,
         stopped_by=last.stopped_by,
         best_step=before + (last.best_step or last.steps_done),
-        history=[_pair(row, "loss") for row in rows[::every] if "loss" in row],
+        history=[_pair(row, "loss") for row in rows[::every]],
         terms={name: [_pair(row, name) for row in rows[::every] if name in row] for name in terms},
         validation=[_pair(row, "validation") for row in rows if row["validation"] is not None],
         seconds_training=round(sum(stage.seconds for stage in fitted), 2),

@@ -54,13 +54,15 @@ def run(
     began = time.perf_counter()
     device = resolve_device(device)
     split: Split = recipe.data.build(seed=seed)
+    channels = channels_of(recipe, split)
     fitted: list[FitResult] = []
-    network = None
-    for stage in recipe.stages:
-        if stage.prepare is not None and network is not None:
-            split = stage.prepare.build(split, predictor(recipe, network, device))
-        if network is None or stage.fresh:
-            network = build_network(recipe, split, seed)
+    network = build_network(recipe, channels, seed)
+    for number, stage in enumerate(recipe.stages):
+        if stage.prepare is not None:
+            with deterministic(seed):
+                split = stage.prepare.build(split, predictor(recipe, network, device))
+        if stage.fresh and number:
+            network = build_network(recipe, channels, seed)
         own = None if checkpoint is None else checkpoint_of(checkpoint, stage)
         fitted.append(
             train(
@@ -75,14 +77,12 @@ def run(
                 progress=progress,
             )
         )
-    if network is None:
-        raise ValueError(f"{recipe.id}: expected at least one stage, got none; add one")
     if kept:
         weights.keep(
             network,
             weights.place(recipe, seed, split.source),
             recipe,
-            channels=channels_of(recipe, split),
+            channels=channels,
             image=len(split.train[0].image),
             source=split.source,
         )
@@ -106,7 +106,8 @@ def train(
     progress: bool = False,
 ) -> FitResult:
     """One stage; the network comes back with its selected weights."""
-    update = stage.update.build(network)
+    with deterministic(seed):  # an update may build networks of its own
+        update = stage.update.build(network)
     maps = sorted({name for m in update.modules.values() for name in getattr(m, "needs", ())})
     sampler = stage.sampler.build(split.train, maps=_made(maps, split), seed=seed)
     select = stage.select
@@ -141,10 +142,10 @@ def _made(needs: Sequence[str], split: Split) -> tuple[str, ...]:
     return maps
 
 
-def build_network(recipe: Recipe, split: Split, seed: int) -> nn.Module:
+def build_network(recipe: Recipe, channels: dict[str, int], seed: int) -> nn.Module:
     """The recipe's network with the channels that data and sampler ask for."""
     with deterministic(seed):
-        network: nn.Module = recipe.network.build(**channels_of(recipe, split))
+        network: nn.Module = recipe.network.build(**channels)
     return network
 
 

@@ -3,11 +3,13 @@
 import ast
 import functools
 import hashlib
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import tubekit
+from tubekit._lazy import homes as lazy_homes
 from tubekit.experiments.recipe import Recipe
 from tubekit.types import Spec
 
@@ -15,7 +17,7 @@ ROOT = Path(tubekit.__file__).parent
 
 
 def sources_of(recipe: Recipe) -> str:
-    """SHA-256 of every file of the library that the recipe's run imports, directly or not.
+    """SHA-256 of every Python file of the library that the recipe's run imports, directly or not.
 
     It stands in the record, not in the digest: a moved comment makes no number wrong. Records of
     other sources are listed by ``tubekit run --stale``; checkpoints of other sources are not
@@ -42,6 +44,8 @@ def _hash(modules: tuple[str, ...]) -> str:
 
 def _targets(value: Any) -> Iterator[str]:
     """Modules of everything that a recipe calls."""
+    if inspect.isfunction(value) or inspect.isclass(value):
+        yield value.__module__
     if isinstance(value, Spec):
         yield value.target.__module__
         value = list(value.bound().values())
@@ -68,10 +72,22 @@ def _files(module: str) -> list[Path]:
 
 @functools.cache
 def _imports(path: Path) -> tuple[str, ...]:
-    names = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    """Modules that a file imports, here or in its functions; what only editors read does not count.
+
+    Of a package that imports its names when they are asked for, only the homes of those asked for.
+    """
+    names: list[str] = []
+    waiting: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        waiting += ast.iter_child_nodes(node)
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            package = ROOT.parent.joinpath(*node.module.split(".")) / "__init__.py"
+            homes = lazy_homes(str(package)) if package.is_file() else {}
+            names.append(node.module)
+            names += [homes.get(a.name, f"{node.module}.{a.name}") for a in node.names]
     return tuple(names)

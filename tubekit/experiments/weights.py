@@ -51,10 +51,15 @@ def load(recipe: Recipe, path: Path) -> tuple[nn.Module, dict[str, Any]]:
         ValueError: no file of weights, or of another network.
     """
     found = load_checkpoint(path)
+    if lacking := {"network", "channels", "image_channels", "source", "sources"} - set(found):
+        raise ValueError(
+            f"{path}: expected weights as `tubekit run` keeps them, got a file without "
+            f"{', '.join(sorted(lacking))}; a checkpoint of an unfinished run is none"
+        )
     with torch.random.fork_rng(devices=()):  # initial weights, which are not kept, draw from it
-        network: nn.Module = recipe.network.build(**found.get("channels", {}))
+        network: nn.Module = recipe.network.build(**found["channels"])
     own = {k: v.shape for k, v in network.state_dict().items()}
-    if own != {k: v.shape for k, v in found.get("network", {}).items()}:
+    if own != {k: v.shape for k, v in found["network"].items()}:
         raise ValueError(
             f"{path}: expected weights for the network of {recipe.id}, got those of "
             f"{found.get('recipe', 'something else')}; name the recipe that made the file"

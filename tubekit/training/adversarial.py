@@ -18,7 +18,7 @@ from tubekit.types import SegOutput
 class Adversarial:
     """Two players by turns: the network answers, the judge learns to tell answers from references.
 
-    The network's terms are its objective, where the batch has a target, and ``fool``: the judge
+    The network's terms are ``label``, where the batch has a target, and ``fool``: the judge
     should take its probabilities for a reference. The judge's term is ``judge``.
 
     Args:
@@ -45,7 +45,7 @@ class Adversarial:
         >>> batch = {"image": mask.float(), "target": mask, "reference": mask}
         >>> update = Adversarial(network, judge, CrossEntropyLoss())
         >>> list(fit(update, lambda index: batch, steps=1).history[0])
-        ['step', 'fool', 'loss', 'judge', 'lr', 'validation']
+        ['step', 'fool', 'label', 'judge', 'loss', 'lr', 'validation']
 
     Reference: Goodfellow et al., NeurIPS 2014 (non-saturating form); Tarvainen and Valpola,
         NeurIPS 2017 (the teacher).
@@ -69,7 +69,7 @@ class Adversarial:
         self.modules: Modules = {
             "network": network,
             "judge": judge,
-            "objective": as_objective(loss),
+            "objective": as_objective(loss, "label"),
         }
         self.teacher: AveragedModel | None = None
         if follow is not None:
@@ -92,7 +92,7 @@ class Adversarial:
         terms = {"fool": weight * _judged(judge, answers, real=True)}
         if "target" in batch:
             terms |= self.modules["objective"](output, batch, at, again=network)
-        descend(terms, network, self.optimizers["network"], fabric, grad_clip=self.grad_clip)
+        loss = descend(terms, network, self.optimizers["network"], fabric, grad_clip=self.grad_clip)
 
         verdicts = {
             "judge": _judged(judge, batch[self.reference].to(answers.dtype), real=True)
@@ -102,7 +102,7 @@ class Adversarial:
         descend(verdicts, judge, self.optimizers["judge"], fabric, grad_clip=self.grad_clip)
         if self.teacher is not None:
             self.teacher.update_parameters(network)
-        return terms | verdicts
+        return {**terms, **verdicts, "loss": loss}
 
 
 def _judged(judge: nn.Module, masks: Tensor, *, real: bool) -> Tensor:

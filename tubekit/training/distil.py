@@ -13,7 +13,7 @@ from tubekit.types import SegOutput
 
 
 class Distil:
-    """The student's loss on the label, plus its distance from the teacher's softened answer.
+    """The student's loss on the ``label``, plus its distance from the teacher's softened answer.
 
     Args:
         network: the student.
@@ -34,7 +34,7 @@ class Distil:
         >>> batch = {"image": torch.eye(4).view(1, 1, 4, 4)}
         >>> update = Distil(student, teacher, CrossEntropyLoss())
         >>> list(fit(update, lambda index: batch, steps=1).history[0])
-        ['step', 'loss', 'distil', 'lr', 'validation']
+        ['step', 'distil', 'loss', 'lr', 'validation']
 
     Reference: Hinton, Vinyals and Dean, arXiv 1503.02531, section 2.
     """
@@ -55,7 +55,7 @@ class Distil:
         self.modules: Modules = {
             "network": network,
             "teacher": teacher.requires_grad_(False),
-            "objective": as_objective(loss),
+            "objective": as_objective(loss, "label"),
         }
         self.optimizers: Optimizers = {"network": made(optimizer, network)}
         self.temperature, self.weight = temperature, weight
@@ -73,7 +73,7 @@ class Distil:
             terms |= self.modules["objective"](output, batch, at, again=network)
         optimizer = self.optimizers["network"]
         loss = descend(terms, network, optimizer, fabric, grad_clip=self.grad_clip)
-        return {"loss": loss, **terms}
+        return {**terms, "loss": loss}
 
 
 def divergence(logits: Tensor, told: Tensor, temperature: float) -> Tensor:

@@ -156,7 +156,8 @@ def fit(
             try:
                 terms = update.step(batch, at, fabric)
             except (ValueError, FloatingPointError) as error:
-                raise type(error)(f"training step {run.step}: {error}") from error
+                kind = FloatingPointError if isinstance(error, FloatingPointError) else ValueError
+                raise kind(f"training step {run.step}: {error}") from error
             done, score = finished(), None
             if validate is not None and (done or run.step % validate_every == 0):
                 for module in update.modules.values():

@@ -12,6 +12,8 @@ from tubekit.training.update import Batch, Progress
 from tubekit.types import SegOutput
 
 Curve = Callable[[Progress], float]
+RESERVED = ("step", "loss", "lr", "validation")
+"""Columns of a history: ``loss`` is the sum of several terms, or the only one."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Objective(nn.Module):
     Args:
         *terms: with different names.
     Raises:
-        ValueError: two terms of one name, or none.
+        ValueError: two terms of one name, a reserved name, or no term.
 
     Example:
         >>> import torch
@@ -65,6 +67,11 @@ class Objective(nn.Module):
     def __init__(self, *terms: Term) -> None:
         super().__init__()
         names = [term.name for term in terms]
+        if taken := [n for n in names if n in RESERVED and (n != "loss" or len(names) > 1)]:
+            raise ValueError(
+                f"expected names other than {', '.join(RESERVED)}, which the history keeps, "
+                f"got {', '.join(taken)}; rename the term"
+            )
         if not names or len(set(names)) < len(names):
             raise ValueError(f"expected terms of different names, got {names}; rename or add one")
         self.terms = terms
@@ -72,9 +79,11 @@ class Objective(nn.Module):
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """Maps that a batch must hold for all terms together, each once."""
-        asked = (name for loss in self.losses for name in getattr(loss, "needs", ()))
-        return tuple(dict.fromkeys(name for name in asked if name not in MIX_MAPS))
+        """Maps that a batch must hold beside ``target`` for all terms together, each once."""
+        asked = [name for loss in self.losses for name in getattr(loss, "needs", ())]
+        asked += [term.target for term in self.terms]
+        made = (*MIX_MAPS, "target")
+        return tuple(dict.fromkeys(name for name in asked if name not in made))
 
     def forward(
         self,
@@ -120,13 +129,12 @@ class Objective(nn.Module):
         return found
 
 
-def as_objective(loss: nn.Module) -> Objective:
-    """A loss as the only term, called ``loss``; deep supervision sees all levels of the output."""
+def as_objective(loss: nn.Module, name: str = "loss") -> Objective:
+    """A loss as the only term; deep supervision sees all levels of the output."""
     if isinstance(loss, Objective):
         return loss
-    return Objective(
-        Term("loss", loss, of="deep" if isinstance(loss, DeepSupervision) else "logits")
-    )
+    of = "deep" if isinstance(loss, DeepSupervision) else "logits"
+    return Objective(Term(name, loss, of=of))
 
 
 @taking(numbers)

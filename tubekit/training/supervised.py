@@ -52,7 +52,7 @@ class Supervised:
         terms = objective(output, batch, at, again=network)
         optimizer = self.optimizers["network"]
         loss = descend(terms, network, optimizer, fabric, grad_clip=self.grad_clip)
-        return {"loss": loss} if list(terms) == ["loss"] else {"loss": loss, **terms}
+        return {**terms, "loss": loss}
 
 
 def made(optimizer: MakeOptimizer, *modules: nn.Module) -> Optimizer:
