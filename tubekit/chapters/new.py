@@ -1,5 +1,6 @@
 """`tubekit new chapter`: a room and a notebook that run, to be filled."""
 
+import keyword
 import re
 from pathlib import Path
 from string import Template
@@ -23,10 +24,11 @@ def make_chapter(name: str, title: str, citation: str, root: Path) -> list[Path]
     Returns:
         The files.
     Raises:
-        ValueError: a name that is none of Python or is taken, or a key that the bibliography lacks.
+        ValueError: a name that is none of Python or is taken, a title with quotes, or a key that
+            the bibliography lacks.
     """
     room = root / "tubekit" / "chapters" / name
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or room.exists():
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name) or room.exists():
         raise ValueError(
             f"expected a new name of small letters, digits and underscores, got {name!r}; "
             "choose another"
@@ -35,6 +37,8 @@ def make_chapter(name: str, title: str, citation: str, root: Path) -> list[Path]
         raise ValueError(
             f"expected a key of book/references.bib, got {citation!r}; add the paper there first"
         )
+    if not title.strip() or set(title) & set('"\\\n'):
+        raise ValueError(f"expected a title in one line without quotes, got {title!r}; shorten it")
     pages = root / "notebooks"
     taken = [int(path.name[:2]) for path in pages.glob("[0-8][0-9]_*.md")]
     page = f"{max(taken, default=0) + 1:02d}_{name}"

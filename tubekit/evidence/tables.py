@@ -6,16 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tubekit._extras import extra
 from tubekit.chapters import chapter as chapter_facts
 from tubekit.evidence import published
 from tubekit.evidence.curves import not_flat
 from tubekit.evidence.verdict import ALPHA, Comparison, compare, holm, per_unit, too_little
 from tubekit.experiments.evaluate import MEASURES
 from tubekit.experiments.record import Record
-
-with extra("evaluate", __name__):
-    pass
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,14 +135,18 @@ def lead_by_run(
     Args:
         method: table, data set and method, and likewise ``baseline``.
     Returns:
-        ``"run 0"`` and so on to the lead, for every seed that both have.
+        ``"run 0"`` and so on to the lead over common patients, for every seed that both have.
     """
-    means = [
-        {r.seed: np.mean(list(per_unit([r], metric).values())) for r in records if r.key == key}
-        for key in (method, baseline)
-    ]
-    both = sorted(means[0].keys() & means[1].keys())
-    return {f"run {s}": float(means[0][s] - means[1][s]) * scale_of(metric) for s in both}
+    ours, theirs = ([r for r in records if r.key == key] for key in (method, baseline))
+    leads = {}
+    for run in sorted(ours, key=lambda record: record.seed):
+        base = [per_unit([r], metric) for r in theirs if r.seed == run.seed]
+        values = per_unit([run], metric)
+        common = [p for p in values if base and p in base[0]]
+        if common:
+            lead = np.mean([values[p] - base[0][p] for p in common])
+            leads[f"run {run.seed}"] = float(lead) * scale_of(metric)
+    return leads
 
 
 def scale_of(metric: str) -> float:
